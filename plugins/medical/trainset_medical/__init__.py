@@ -1,0 +1,1 @@
+"""Medical volumes for trainset."""

@@ -1,0 +1,295 @@
+"""What the label files hold, as typed values: items, annotations, decisions, runs, tasks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+AttributeValue = str | float | bool | None
+
+Verdict = Literal[
+    "accepted", "corrected", "rejected", "flagged", "excluded", "reopened", "withdrawn", "removed", "complete"
+]
+"""What a decision says. `removed` speaks of one object only, `complete` of the item's list of objects."""
+
+State = Literal[
+    "unlabelled",
+    "predicted",
+    "partial",
+    "auto-accepted",
+    "reviewed",
+    "rejected",
+    "flagged",
+    "disputed",
+    "stale",
+    "excluded",
+]
+
+
+class Annotation(Struct, kw_only=True, omit_defaults=True, frozen=True, tag_field="type"):
+    """One label instance on an item; each type subclasses this and adds its geometry.
+
+    `id` is short and unique within the record it stands in, and is kept through corrections.
+    `score` is the model's confidence in 0..1. `attributes` hold what the task declares.
+    A subclass is declared with its tag, e.g. `class Box(Annotation, kw_only=True, frozen=True, tag="box")`.
+    """
+
+    id: str = ""
+    label: str | None = None
+    score: float | None = None
+    attributes: dict[str, AttributeValue] = {}
+    track: str | None = None
+
+
+class Class(Annotation, kw_only=True, frozen=True, tag="class"):
+    """The whole item is of class `label`; a `classify` task with `many` takes several."""
+
+
+class Opaque(Annotation, kw_only=True, frozen=True, tag="opaque"):
+    """An annotation whose type no installed plugin knows (or knows only in an older version).
+
+    It is counted and exported byte for byte, and never edited. `kind` is its tag, `raw` its stored JSON.
+    """
+
+    kind: str
+    raw: Raw
+
+
+class Item(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """One thing to label.
+
+    `key` is `<source>/<path>` or `<source>/<path>#<row>`: NFC, POSIX separators, relative.
+    `parts` maps part names to paths below the source's root, and is empty for the common case of one
+    part whose path is the key's. `media` is the BLAKE2b digest of the bytes, known after the first full
+    read. `size` is the media's bytes on disk when it was registered. `meta` is the modality's (an image's
+    width and height, a volume's shape and affine).
+    """
+
+    key: str
+    parts: dict[str, str] = {}
+    group: str | None = None
+    split: str | None = None
+    media: str | None = None
+    size: int | None = None
+    meta: dict[str, Any] = {}
+
+    @property
+    def source(self) -> str:
+        """The name of the source that the key starts with."""
+        return self.key.partition("/")[0]
+
+    @property
+    def row(self) -> str | None:
+        """The row key of an item that is one row of a table, else None."""
+        _, mark, row = self.key.partition("#")
+        return row if mark else None
+
+    def path(self, part: str = "") -> str:
+        """The path of a part below the source's root; KeyError if there is no such part."""
+        if self.parts:
+            return self.parts[part]
+        if part:
+            raise KeyError(part)
+        return self.key.partition("/")[2].partition("#")[0] if self.row is not None else self.key.partition("/")[2]
+
+
+class ItemRecord(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """A line of `labels/items`: an item was added, changed, renamed or removed.
+
+    `on` names the item records that this one saw, and everything that those superseded.
+    `renamed` carries the old key in `item.key`'s stead as `was`.
+    """
+
+    change: Literal["added", "changed", "renamed", "removed"]
+    item: Item
+    on: tuple[str, ...] = ()
+    was: str | None = None
+
+
+class Origin(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """The prediction that a decision started from: the run, and the digest of what it said of the item."""
+
+    run: str
+    digest: str
+
+
+class Decision(Struct, kw_only=True, omit_defaults=True, frozen=True, rename={"origin": "from"}):
+    """A line of `labels/decisions`: what a reviewer said of an item, or of one object of a proposal.
+
+    `accepted` and `corrected` carry their `annotations` (an empty list is *reviewed: nothing there*).
+    `on` names the decisions that this one saw, and everything that those superseded; a withdrawal names
+    the one decision of the same reviewer that it takes back.
+    """
+
+    item: str
+    verdict: Verdict
+    media: str | None = None
+    object: str | None = None
+    origin: Origin | None = None
+    on: tuple[str, ...] = ()
+    annotations: Raw | UnsetType = UNSET
+    attributes: dict[str, AttributeValue] = {}
+    blind: bool = False
+    seconds: float | None = None
+    reason: str | None = None
+    note: str | None = None
+
+
+class Outcome(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """A line of `labels/runs`: what a run made of one item. `digest` is that of the prediction's annotations,
+    as stored; `error` says why there is none. `dropped` counts annotations whose class the task does not know."""
+
+    item: str
+    media: str | None = None
+    digest: str | None = None
+    count: int = 0
+    dropped: int = 0
+    error: str | None = None
+
+
+class Prediction(Struct, kw_only=True, frozen=True):
+    """A line of `predictions/<task>/<run>`: the annotations that a run proposes for one item."""
+
+    item: str
+    annotations: Raw
+
+
+class LotEntry(Struct, kw_only=True, frozen=True):
+    """A line of `labels/lots`: an item drawn into a random audit before anyone looked at it."""
+
+    item: str
+
+
+class RuleHeader(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """The rule on whose authority a file's decisions stand: its settings and the run it judged, digested."""
+
+    name: str
+    digest: str
+    run: str | None = None
+
+
+class ModelHeader(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """The model behind a run: `digest` of the file(s), adapter, settings as used, and the providers that ran it."""
+
+    name: str
+    digest: str
+    prelabeler: str
+    settings: dict[str, Any] = {}
+    providers: tuple[str, ...] = ()
+
+
+class Header(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """The first line of every label file."""
+
+    trainset: int
+    kind: Literal["items", "decisions", "runs", "lots", "migrations"]
+    task: str | None = None
+    reviewer: str | None = None
+    session: str = ""
+    started: str = ""
+    writer: dict[str, str] = {}
+    definition: str | None = None
+    guidelines: str | None = None
+    migrations: tuple[str, ...] = ()
+    continues: str | None = None
+    origin: str | None = None
+    rule: RuleHeader | None = None
+    run: str | None = None
+    follows: tuple[str, ...] = ()
+    model: ModelHeader | None = None
+    lot: dict[str, Any] = {}
+
+
+class End(Struct, kw_only=True, frozen=True):
+    """The last line of a sealed label file."""
+
+    end: bool
+    records: int
+    chain: str
+
+
+class Label(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """One label of a task. `id` is permanent and is what records hold; `index` is permanent too and is what
+    formats with numbered classes write. A retired label keeps both reserved."""
+
+    id: str
+    index: int
+    name: str = ""
+    color: str | None = None
+    retired: bool = False
+
+    @property
+    def title(self) -> str:
+        """The name that people and exports see."""
+        return self.name or self.id
+
+
+class Attribute(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """A declared attribute: of each object, or of the item as a whole."""
+
+    name: str
+    type: Literal["choice", "number", "text", "flag"]
+    of: Literal["object", "item"] = "object"
+    choices: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    required: bool = False
+
+    def problem(self, value: AttributeValue) -> str | None:
+        """Why `value` is not one of this attribute's, or None where it is."""
+        if value is None:
+            return None
+        kinds: dict[str, tuple[type, ...]] = {"choice": (str,), "text": (str,), "flag": (bool,), "number": (int, float)}
+        if not isinstance(value, kinds[self.type]) or (self.type == "number" and isinstance(value, bool)):
+            return f"attribute {self.name} takes a {self.type}, not {value!r}"
+        if self.type == "choice" and value not in self.choices:
+            return f"attribute {self.name} takes one of {', '.join(self.choices)}, not {value!r}"
+        return None
+
+
+class RuleConfig(Struct, kw_only=True, frozen=True):
+    """A review rule as a task configures it: `name` is the task's own name of it, `rule` the registered rule."""
+
+    name: str
+    rule: str
+    settings: dict[str, Any]
+
+
+class Task(Struct, kw_only=True, frozen=True):
+    """One question asked of items.
+
+    `definition` digests what changes an answer's meaning (type, labels, attributes, `many`); `agree_above` is the
+    similarity from which two annotations of the same label count as the same object.
+    """
+
+    name: str
+    type: str
+    labels: tuple[Label, ...] = ()
+    many: bool = False
+    attributes: tuple[Attribute, ...] = ()
+    rules: tuple[RuleConfig, ...] = ()
+    propose: tuple[str, ...] = ()
+    rank: str = "uncertain"
+    seed: int = 0
+    agree_above: float = 0.5
+    guidelines: str = ""
+    settings: dict[str, Any] = {}
+    definition: str = ""
+
+    def label(self, name: str) -> Label | None:
+        """The label with this id or display name, retired ones included."""
+        for label in self.labels:
+            if name in (label.id, label.name):
+                return label
+        return None
+
+    @property
+    def active(self) -> tuple[Label, ...]:
+        """The labels that may be given today, by export index."""
+        return tuple(sorted((x for x in self.labels if not x.retired), key=lambda x: x.index))
+
+    def attributes_of(self, what: Literal["object", "item"], label: str | None = None) -> tuple[Attribute, ...]:
+        """The attributes declared of objects (of this label) or of the item."""
+        return tuple(
+            a for a in self.attributes if a.of == what and (not a.labels or label is None or label in a.labels)
+        )

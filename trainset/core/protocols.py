@@ -1,0 +1,436 @@
+"""What plugins implement and the core calls. Re-exported by `trainset.plugins`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainset.core.model import Annotation, AttributeValue, Item, State, Task, Verdict
+from trainset.core.scene import Line, Point, Rect, Scene, Size, Viewport
+
+# -- media -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemDraft:
+    """An item as a modality found it on disk. The core gives it a key, a source and a split.
+
+    `parts` maps part names to files ("" for the one part of the common case). `row` is the row key of an item
+    in a table. `group` names what must not straddle a split (patient, video), None for the item itself.
+    """
+
+    parts: Mapping[str, Path]
+    row: str | None = None
+    group: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that is not an item, and why, in words for the user."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with an item, an annotation or an imported line. `where` names file, line or object."""
+
+    where: str
+    message: str
+
+
+class Media(Protocol):
+    """Where an item's media lies on this machine, and what is in it."""
+
+    def path(self, item: Item, part: str = "") -> Path:
+        """The file of a part; MediaError if this machine has no place for its source."""
+        ...
+
+    def load(self, item: Item) -> Any:
+        """`Modality.load` of the item, cached."""
+        ...
+
+
+class Modality(Protocol):
+    """A kind of media: how files become items, and how an item is loaded."""
+
+    def scan(self, path: Path, settings: Mapping[str, Any]) -> Iterator[ItemDraft | Skipped]:
+        """The items in a file or folder, in a stable order, by reading headers only.
+
+        `settings` are the dataset's `[media]` table. What cannot be an item is yielded as `Skipped`; files of other
+        kinds (notes, labels) are passed over in silence when a folder is scanned, and `Skipped` when named themselves.
+        """
+        ...
+
+    def load(self, parts: Mapping[str, Path], item: Item) -> Any:
+        """The item in memory (images: `(h, w, 3)` uint8 RGB; texts: str). MediaError names the file."""
+        ...
+
+    def check(self, item: Item, annotations: Sequence[Annotation]) -> Iterator[Problem]:
+        """What is wrong with these annotations on this item (a box of no area, a span past the end)."""
+        ...
+
+
+class AnnotationOps(Protocol):
+    """What the core must know of an annotation type to match, compare and merge."""
+
+    def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
+        """`(len(a), len(b))` in 0..1 by geometry alone (labels are compared by the core): 1 is identical."""
+        ...
+
+    def extent(self, annotation: Annotation, item: Item) -> Rect | None:
+        """The annotation's bounding rectangle in the item's coordinates, None if it has no place.
+
+        `x, y, width, height` for images; for sequences (audio, text) `y` is 0 and `height` the whole.
+        """
+        ...
+
+
+# -- models ------------------------------------------------------------------------------------------------
+
+
+class Context(Protocol):
+    """What a plugin object may ask of the core while it works on a task."""
+
+    @property
+    def task(self) -> Task:
+        """The task at hand."""
+        ...
+
+    @property
+    def settings(self) -> Any:
+        """The plugin object's own settings: an instance of its spec's settings type, or a plain mapping."""
+        ...
+
+    @property
+    def media(self) -> Media:
+        """The dataset's media."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """How many annotations of each label the present answers and proposals hold."""
+        ...
+
+    def proposals(self, item: Item) -> Mapping[str, Sequence[Annotation]]:
+        """What each run says of an item, by run id; the proposal shown comes first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of a pre-labeller may be in flight: items a batch, threads in `infer`, bytes an item in memory."""
+
+    batch: int = 1
+    concurrency: int = 2
+    bytes_per_item: int = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Question:
+    """What `model add` cannot tell by itself: the setting it concerns, and the values to choose from."""
+
+    setting: str
+    text: str
+    choices: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What a file was recognised as, from which evidence, and how it will be used.
+
+    `settings` are written to `trainset.toml` for the adapter. `classes` are the model's own class names in output
+    order (None where the file has none), `class_count` their number. `questions` must be answered before use.
+    """
+
+    evidence: Sequence[str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    classes: Sequence[str] | None = None
+    class_count: int | None = None
+    questions: Sequence[Question] = ()
+    confidence: float = 1.0
+
+
+class Prelabeler(Protocol):
+    """A model, or an algorithm, that proposes annotations. Constructed as `factory(settings, task)`.
+
+    Labels of what `decode` returns are the model's own class names (or `str(index)` for a model without names);
+    the core maps them to the task's labels, and counts what it drops.
+    """
+
+    @property
+    def limits(self) -> Limits:
+        """How much may be in flight."""
+        ...
+
+    def prepare(self, item: Item, context: Context) -> Any:
+        """Read and preprocess one item: thread-safe, MediaError for media that cannot be read."""
+        ...
+
+    def infer(self, batch: Sequence[Any]) -> Sequence[Any]:
+        """Run the model on prepared items, one output each, in order: thread-safe."""
+        ...
+
+    def decode(self, output: Any, item: Item) -> Sequence[Annotation]:
+        """Annotations in the item's coordinates, with scores. ModelError for what makes no sense (NaN, shapes)."""
+        ...
+
+    def providers(self) -> Sequence[str]:
+        """The execution providers that really run the model, empty where there are none to choose from."""
+        ...
+
+
+# -- review rules and rankers --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """An item as rules and rankers see it: its state, and the proposal a reviewer would be shown.
+
+    `annotations` are the answer where there is one, else the proposal (None where there is neither); `run` names the proposal's run. `counts` of other runs
+    come from `Context.proposals`.
+    """
+
+    item: Item
+    state: State
+    annotations: Sequence[Annotation] | None = None
+    run: str | None = None
+    reasons: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule's word on an item, or on one object of its proposal.
+
+    `action` "review": a person must see it; "accept": this rule takes it as it is; "lot": a person must see it, drawn
+    by chance with `probability`, recorded before anyone looks.
+    """
+
+    item: str
+    reason: str
+    action: Literal["review", "accept", "lot"] = "review"
+    object: str | None = None
+    probability: float | None = None
+
+
+class Rule(Protocol):
+    """A review rule, constructed as `factory()`; its settings are in the context."""
+
+    def findings(self, cases: Iterable[Case], context: Context) -> Iterator[Finding]:
+        """Findings over the cases, streaming. A rule over the whole task reads them all before it yields."""
+        ...
+
+
+class Ranker(Protocol):
+    """An order for the queue, constructed as `factory()`."""
+
+    def rank(self, cases: Iterable[Case], context: Context) -> Iterator[tuple[str, float, str]]:
+        """Item key, priority (higher comes first) and reason in words, for every case."""
+        ...
+
+
+# -- formats -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """One item's labels as another tool wrote them.
+
+    `name` is how the file names the medium (a path or file name); the core finds the item. `path` is where the
+    importer found the medium on disk, if it did. `meta` and `split` serve items that are not registered yet.
+    `verdict` is what the labels mean: by default that a person decided (an empty list: nothing there).
+    """
+
+    name: str
+    annotations: Sequence[Annotation]
+    path: Path | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    split: str | None = None
+    group: str | None = None
+    verdict: Verdict = "accepted"
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    reviewer: str | None = None
+    note: str | None = None
+
+
+class ImportContext(Context, Protocol):
+    """A context that finds items by the names that files use."""
+
+    def find(self, name: str) -> Item | None:
+        """The item whose key, path or file name this is; None where there is none or more than one."""
+        ...
+
+
+class Importer(Protocol):
+    """A reader of a label format, constructed as `factory()`."""
+
+    def sniff(self, src: Path) -> Recognition | None:
+        """Evidence that `src` is in this format; None if it is not."""
+        ...
+
+    def classes(self, src: Path) -> Sequence[tuple[int | None, str]]:
+        """The (index, name) of the classes that `src` declares or uses, in its order."""
+        ...
+
+    def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
+        """Items with labels, streaming; labels are names as in the file. Unusable parts come as Problems."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """An item with its answer, for export. `name` is its unique relative path in the export."""
+
+    item: Item
+    name: str
+    annotations: Sequence[Annotation]
+    state: State
+    split: str | None = None
+    decided_by: Sequence[str] = ()
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    note: str | None = None
+    record: str | None = None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Something a format could not express: what (a key of the exporter's `losses`) and of which item."""
+
+    what: str
+    item: str
+    detail: str = ""
+
+
+class ExportContext(Context, Protocol):
+    """A context that puts media beside an export."""
+
+    @property
+    def media_mode(self) -> Literal["copy", "link", "none"]:
+        """Whether the export carries media, and how."""
+        ...
+
+    def place(self, item: Item, to: Path) -> None:
+        """Copy or link the item's file to `to` as `media_mode` says; nothing for "none"."""
+        ...
+
+
+class Exporter(Protocol):
+    """A writer of a label format, constructed as `factory()`.
+
+    `losses` maps a short name of what the format cannot hold to what becomes of it; docs and `--strict` use it.
+    """
+
+    @property
+    def losses(self) -> Mapping[str, str]:
+        """What this format cannot express."""
+        ...
+
+    def write(self, rows: Iterable[Labelled], dest: Path, context: ExportContext) -> Iterator[Loss]:
+        """Write rows below the new folder `dest` (or to it, where the format is one file), yielding what was lost."""
+        ...
+
+
+# -- views ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Key:
+    """A view's own key: Textual's name of it, the command it sends to `View.do`, and what it does, in words."""
+
+    key: str
+    command: str
+    help: str
+    argument: Any = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """An edit that a view made and can undo. `data` is the view's own; `text` says what it did."""
+
+    text: str
+    data: Any = None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Something a view asks of the screen: show a `region`, say a `message`; None leaves it as it is.
+
+    `label` asks the reviewer for a label and sends it back as the command that `label` names.
+    """
+
+    region: Rect | None = None
+    message: str = ""
+    label: str | None = None
+
+
+class View(Protocol):
+    """How an item is shown and edited; knows nothing of terminals. Constructed as `factory()`.
+
+    Commands the core sends to every view: `next` and `previous` (select an object), `select` (argument: an id),
+    `label` (argument: a label id, for the selected object or the item), `delete`, `attribute` (argument: name, value),
+    and for the pointer `press`, `drag`, `release` with a point. Others come from the view's `keys`.
+    """
+
+    @property
+    def keys(self) -> Sequence[Key]:
+        """The view's own keys. Those that the core reserves are refused at registration."""
+        ...
+
+    def open(self, item: Item, versions: Mapping[str, Sequence[Annotation]], context: Context) -> None:
+        """Show an item. `versions` maps names to annotations; the first is what is edited."""
+        ...
+
+    def scene(self, viewport: Viewport) -> Scene:
+        """What to show through this viewport."""
+        ...
+
+    def lines(self) -> Sequence[Line]:
+        """The objects for the side panel, in order."""
+        ...
+
+    def do(self, command: str, at: Point | None = None, argument: Any = None) -> Change | Effect | None:
+        """Carry out a command; a Change where annotations changed, None where nothing happened."""
+        ...
+
+    def undo(self, change: Change) -> None:
+        """Take back the last change that was not taken back."""
+        ...
+
+    def redo(self, change: Change) -> None:
+        """Do again what was last taken back."""
+        ...
+
+    def annotations(self) -> tuple[Annotation, ...]:
+        """The annotations as edited, ids kept where an object was kept."""
+        ...
+
+    def thumbnail(self, item: Item, focus: Annotation | None, size: Size, context: Context) -> Scene:
+        """A small scene of an item or one object of it, without opening it."""
+        ...
+
+
+class Demo(Protocol):
+    """A sample data set with known truth, constructed as `factory()`."""
+
+    @property
+    def tasks(self) -> Sequence[str]:
+        """Arguments of `init --task` for it; the first is the task that the demo runs."""
+        ...
+
+    def make(self, dest: Path, seed: int) -> None:
+        """Draw media (and bring a model, `model.onnx`, where there is one) into `dest`: media in `dest/media`."""
+        ...
+
+    def truth(self, key: str) -> Sequence[Annotation]:
+        """The true annotations of an item of the last `make`."""
+        ...
+
+    def configure(self) -> Mapping[str, Any]:
+        """Settings for the demo: `prelabeler` or `model` to use, and review `rules` by name."""
+        ...

@@ -1,0 +1,126 @@
+"""What is registered, by kind and name; names are resolved through the task's modality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Any, TypeVar
+
+import msgspec
+
+from trainset.core.model import Annotation
+from trainset.errors import ConfigError, PluginError
+from trainset.plugins.discovery import Found
+from trainset.plugins.specs import (
+    AnnotationSpec,
+    DemoSpec,
+    FormatSpec,
+    ModalitySpec,
+    PrelabelerSpec,
+    RankerSpec,
+    RuleSpec,
+    Spec,
+    ViewSpec,
+)
+
+S = TypeVar("S", bound=Spec)
+
+_WORDS: dict[type[Any], str] = {
+    ModalitySpec: "modality",
+    AnnotationSpec: "annotation type",
+    PrelabelerSpec: "pre-labeller",
+    RuleSpec: "rule",
+    RankerSpec: "ranker",
+    FormatSpec: "format",
+    ViewSpec: "view",
+    DemoSpec: "demo",
+}
+
+
+class Registry:
+    """The specs of all plugins; two that claim one name are an error that names both distributions."""
+
+    def __init__(self, specs: Iterable[tuple[Found, Spec]]) -> None:
+        self._specs: list[tuple[Found, Spec]] = []
+        owners: dict[tuple[type[Any], str | None, str], Found] = {}
+        for plugin, spec in specs:
+            name = spec.tag if isinstance(spec, AnnotationSpec) else spec.name
+            scope = None if isinstance(spec, AnnotationSpec | ModalitySpec) else spec.modality
+            key = (type(spec), scope, name)
+            if key in owners:
+                raise PluginError(
+                    f"the {_WORDS[type(spec)]} {name!r} is registered twice: by {owners[key].distribution} "
+                    f"and by {plugin.distribution}",
+                    hint=f"uninstall one of them, or name the plugins to load in TRAINSET_PLUGINS (found: {plugin.name})",
+                )
+            owners[key] = plugin
+            self._specs.append((plugin, spec))
+
+    def all(self, kind: type[S], modality: str | None = None) -> list[S]:
+        """Every spec of a kind, or those that serve a modality: its own, and those that serve all."""
+        return [
+            spec
+            for _, spec in self._specs
+            if isinstance(spec, kind) and (modality is None or getattr(spec, "modality", None) in (None, modality))
+        ]
+
+    def get(self, kind: type[S], name: str, modality: str | None = None) -> S:
+        """The spec of this name, the modality's own before one that serves all."""
+        found = [s for s in self.all(kind, modality) if (s.tag if isinstance(s, AnnotationSpec) else s.name) == name]
+        if not found:
+            names = sorted({s.tag if isinstance(s, AnnotationSpec) else s.name for s in self.all(kind, modality)})
+            raise ConfigError(
+                f"no {_WORDS[kind]} is called {name!r}" + (f" for {modality}" if modality else ""),
+                hint=f"there are: {', '.join(names) or 'none'}; `trainset plugins` lists what is installed",
+            )
+        return sorted(found, key=lambda s: getattr(s, "modality", None) is None)[0]
+
+    def owner(self, spec: Spec) -> Found:
+        """The plugin that registered a spec."""
+        return next(plugin for plugin, known in self._specs if known is spec)
+
+    def annotation_for(self, task_type: str, modality: str) -> AnnotationSpec:
+        """The annotation type that answers a task type."""
+        for spec in self.all(AnnotationSpec, modality):
+            if task_type in spec.tasks:
+                return spec
+        types = sorted({t for s in self.all(AnnotationSpec, modality) for t in s.tasks})
+        raise ConfigError(
+            f"no installed plugin has tasks of type {task_type!r} for {modality}",
+            hint=f"there are: {', '.join(types) or 'none'}; `trainset plugins` lists what is installed",
+        )
+
+    def annotation_types(self) -> dict[str, type[Annotation]]:
+        """The struct of every installed annotation tag."""
+        return {spec.tag: load(spec.struct) for spec in self.all(AnnotationSpec)}
+
+    def versions(self) -> dict[str, str]:
+        """The version of every distribution that registered something."""
+        return {plugin.distribution: plugin.version for plugin, _ in self._specs}
+
+
+def load(target: str) -> Any:
+    """What an import string `module:attribute` names; PluginError if it cannot be imported."""
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except Exception as error:  # a plugin's own import, whatever it raises
+        raise PluginError(
+            f"{target} cannot be loaded: {type(error).__name__}: {error}",
+            hint="install what it needs, or remove the plugin; `trainset plugins` names its distribution",
+        ) from error
+
+
+def convert(target: str, table: Any, where: str) -> Any:
+    """A settings table as the msgspec Struct that `target` names; ConfigError names the field and its place."""
+    kind = load(target)
+    try:
+        fields = {f.encode_name for f in msgspec.structs.fields(kind)}
+        unknown: Sequence[str] = sorted(set(table) - fields)
+        if unknown:
+            raise ConfigError(
+                f"{where} has no setting {unknown[0]!r}", hint=f"it knows: {', '.join(sorted(fields)) or 'none'}"
+            )
+        return msgspec.convert(table, type=kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {error}", hint="mend it in trainset.toml") from error

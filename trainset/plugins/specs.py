@@ -1,0 +1,114 @@
+"""What hooks return: frozen, keyword-only descriptions whose code is named by import strings, `module:attribute`.
+
+Listing plugins imports none of it. A field is only ever added with a default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+API = 1
+"""The plugin contract's version. A plugin that names a newer one in `API` is skipped with a hint to upgrade."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModalitySpec:
+    """A kind of media. `factory()` makes a `Modality`; `suffixes` are the file endings it reads."""
+
+    name: str
+    factory: str
+    summary: str
+    suffixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotationSpec:
+    """An annotation type: its `tag` in records, the `struct` that decodes it, and its `ops` (`AnnotationOps`).
+
+    `tasks` are the task types whose answers are of this type. A third party's tag is `<plugin>.<type>`.
+    """
+
+    tag: str
+    struct: str
+    ops: str
+    summary: str
+    modality: str | None = None
+    tasks: tuple[str, ...] = ()
+    version: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrelabelerSpec:
+    """A model adapter or an algorithm. `factory(settings, task)` makes a `Prelabeler`; `settings` is a msgspec Struct.
+
+    `produces` are annotation tags. `recognise(path, task) -> Recognition | None` looks at a model file; an adapter
+    without it needs no model file.
+    """
+
+    name: str
+    modality: str
+    produces: tuple[str, ...]
+    factory: str
+    settings: str
+    summary: str
+    recognise: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleSpec:
+    """A review rule. `factory()` makes a `Rule`; `settings` is a msgspec Struct; None as modality serves all."""
+
+    name: str
+    factory: str
+    settings: str
+    summary: str
+    modality: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankerSpec:
+    """An order for the queue. `factory()` makes a `Ranker`."""
+
+    name: str
+    factory: str
+    summary: str
+    modality: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatSpec:
+    """A label format: `importer()` and `exporter()` make an `Importer` and an `Exporter`, each may be missing.
+
+    `tasks` are the annotation tags it can carry, empty for all.
+    """
+
+    name: str
+    summary: str
+    importer: str | None = None
+    exporter: str | None = None
+    modality: str | None = None
+    carries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewSpec:
+    """How items are shown and edited for some task types. `factory()` makes a `View`."""
+
+    name: str
+    modality: str
+    tasks: tuple[str, ...]
+    factory: str
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSpec:
+    """A sample data set. `factory()` makes a `Demo`."""
+
+    name: str
+    modality: str
+    factory: str
+    summary: str
+
+
+Spec = ModalitySpec | AnnotationSpec | PrelabelerSpec | RuleSpec | RankerSpec | FormatSpec | ViewSpec | DemoSpec
