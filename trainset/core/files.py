@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 DIGEST_BYTES = 16
 
@@ -48,6 +52,13 @@ def walk(path: Path) -> Iterator[Path]:
                 yield Path(entry.path)
     for folder in folders:
         yield from walk(Path(folder))
+
+
+def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The rows in lists of at most `size`."""
+    source = iter(rows)
+    while some := list(islice(source, size)):
+        yield some
 
 
 _BIDI = set(map(chr, (0x061C, 0x200E, 0x200F, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))

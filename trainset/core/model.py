@@ -118,6 +118,7 @@ class Decision(Struct, kw_only=True, omit_defaults=True, frozen=True, rename={"o
     """A line of `labels/decisions`: what a reviewer said of an item, or of one object of a proposal.
 
     `accepted` and `corrected` carry their `annotations` (an empty list is *reviewed: nothing there*).
+    `complete` lists in `objects` the ids of the proposal's objects: decided all, they are the whole answer.
     `on` names the decisions that this one saw, and everything that those superseded; a withdrawal names
     the one decision of the same reviewer that it takes back.
     """
@@ -126,6 +127,7 @@ class Decision(Struct, kw_only=True, omit_defaults=True, frozen=True, rename={"o
     verdict: Verdict
     media: str | None = None
     object: str | None = None
+    objects: tuple[str, ...] = ()
     origin: Origin | None = None
     on: tuple[str, ...] = ()
     annotations: Raw | UnsetType = UNSET
@@ -165,7 +167,7 @@ class RuleHeader(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """The rule on whose authority a file's decisions stand: its settings and the run it judged, digested."""
 
     name: str
-    digest: str
+    digest: str = ""
     run: str | None = None
 
 
@@ -180,7 +182,11 @@ class ModelHeader(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class Header(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """The first line of every label file."""
+    """The first line of every label file.
+
+    `writer` names distributions and versions, `types` the versions of annotation types other than 1. `definition` and
+    `guidelines` are digests of the task as the reviewer saw it. `continues` names the file that this one goes on from.
+    """
 
     trainset: int
     kind: Literal["items", "decisions", "runs", "lots", "migrations"]
@@ -189,6 +195,7 @@ class Header(Struct, kw_only=True, omit_defaults=True, frozen=True):
     session: str = ""
     started: str = ""
     writer: dict[str, str] = {}
+    types: dict[str, int] = {}
     definition: str | None = None
     guidelines: str | None = None
     migrations: tuple[str, ...] = ()

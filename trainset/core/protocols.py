@@ -73,6 +73,13 @@ class Modality(Protocol):
         """The item in memory (images: `(h, w, 3)` uint8 RGB; texts: str). MediaError names the file."""
         ...
 
+    def frame(self, item: Item) -> Rect | None:
+        """The item's own rectangle in the coordinates of its annotations, from its `meta`; None if it has none.
+
+        Images: 0, 0, width, height. Sequences: the length as width, and a height of 1.
+        """
+        ...
+
     def check(self, item: Item, annotations: Sequence[Annotation]) -> Iterator[Problem]:
         """What is wrong with these annotations on this item (a box of no area, a span past the end)."""
         ...
@@ -88,7 +95,7 @@ class AnnotationOps(Protocol):
     def extent(self, annotation: Annotation, item: Item) -> Rect | None:
         """The annotation's bounding rectangle in the item's coordinates, None if it has no place.
 
-        `x, y, width, height` for images; for sequences (audio, text) `y` is 0 and `height` the whole.
+        `x, y, width, height` for images; for sequences (audio, text) `y` is 0 and `height` 1.
         """
         ...
 
@@ -120,6 +127,18 @@ class Context(Protocol):
 
     def proposals(self, item: Item) -> Mapping[str, Sequence[Annotation]]:
         """What each run says of an item, by run id; the proposal shown comes first."""
+        ...
+
+    def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
+        """`(len(a), len(b))` in 0..1 by geometry, 0 between different types."""
+        ...
+
+    def extent(self, annotation: Annotation, item: Item) -> Rect | None:
+        """An annotation's bounding rectangle, None if it has no place."""
+        ...
+
+    def frame(self, item: Item) -> Rect | None:
+        """The item's own rectangle in the same coordinates, None if it has none."""
         ...
 
 
@@ -193,8 +212,8 @@ class Prelabeler(Protocol):
 class Case:
     """An item as rules and rankers see it: its state, and the proposal a reviewer would be shown.
 
-    `annotations` are the answer where there is one, else the proposal (None where there is neither); `run` names the proposal's run. `counts` of other runs
-    come from `Context.proposals`.
+    `annotations` are the proposal's, None where there is none at hand; `run` names its run. What other runs say comes
+    from `Context.proposals`.
     """
 
     item: Item
@@ -223,7 +242,10 @@ class Rule(Protocol):
     """A review rule, constructed as `factory()`; its settings are in the context."""
 
     def findings(self, cases: Iterable[Case], context: Context) -> Iterator[Finding]:
-        """Findings over the cases, streaming. A rule over the whole task reads them all before it yields."""
+        """Findings over the cases, streaming.
+
+        A rule is fed the cases in portions, one call each; one whose spec says `whole_task` gets them all in one call.
+        """
         ...
 
 
@@ -245,6 +267,8 @@ class Imported:
     `name` is how the file names the medium (a path or file name); the core finds the item. `path` is where the
     importer found the medium on disk, if it did. `meta` and `split` serve items that are not registered yet.
     `verdict` is what the labels mean: by default that a person decided (an empty list: nothing there).
+    `state` is where the item stood for the tool that wrote the file, where the file says so: labels of an item that is
+    "predicted" are no decision.
     """
 
     name: str
@@ -254,6 +278,7 @@ class Imported:
     split: str | None = None
     group: str | None = None
     verdict: Verdict = "accepted"
+    state: State | None = None
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     reviewer: str | None = None
     note: str | None = None
@@ -264,6 +289,13 @@ class ImportContext(Context, Protocol):
 
     def find(self, name: str) -> Item | None:
         """The item whose key, path or file name this is; None where there is none or more than one."""
+        ...
+
+    def decode(self, raw: bytes) -> Sequence[Annotation]:
+        """A JSON array of annotations as they are stored, typed; those of an unknown type come as `Opaque`.
+
+        RecordError for what is no list of annotations.
+        """
         ...
 
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
 
-from trainset.core.model import Annotation, AttributeValue, Item, State, Task, Verdict
+from trainset.core.keys import RESERVED_KEYS, key_collisions
+from trainset.core.model import Annotation, AttributeValue, Item, Label, State, Task, Verdict
+from trainset.core.protocols import Change, Context, Effect, View
+from trainset.core.scene import Point
+from trainset.errors import TrainsetError
+
+__all__ = ["RESERVED_KEYS", "Desk", "Entry", "Notice", "Session", "Sitting", "key_collisions"]
+
+KEPT_SITTINGS = 8
+"""Items kept open behind the present one, so that undo and going back find their edits as they were left."""
 
 
 @dataclass(frozen=True)
@@ -68,3 +79,470 @@ class Desk(Protocol):
     def uncommitted(self) -> int:
         """How many decisions are on disk but not in a Git commit."""
         ...
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What the session last did or refused, for the status line."""
+
+    text: str = ""
+    kind: Literal["info", "saved", "refused", "error"] = "info"
+
+
+@dataclass(frozen=True)
+class Aside:
+    """What belongs to the item rather than to its annotations: its attributes and the note of the next decision."""
+
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One edit that can be undone: the view's change, or the aside before and after it."""
+
+    text: str
+    change: Change | None = None
+    before: Aside | None = None
+    after: Aside | None = None
+
+
+@dataclass
+class Sitting:
+    """One item on the desk: its view, the edits made to it, and how long it has been looked at.
+
+    `opened` are the annotations as the view first gave them; `proposed` whether anything was proposed at all.
+    `error` says why the item cannot be shown; there is no view then.
+    """
+
+    entry: Entry
+    item: Item
+    view: View | None = None
+    error: str = ""
+    versions: Mapping[str, Sequence[Annotation]] = field(default_factory=dict)
+    opened: tuple[Annotation, ...] = ()
+    aside: Aside = field(default_factory=Aside)
+    steps: list[Step] = field(default_factory=list)
+    undone: list[Step] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def proposed(self) -> bool:
+        """Whether there was an answer or a proposal to start from (an empty one counts)."""
+        return bool(self.versions)
+
+    @property
+    def annotations(self) -> tuple[Annotation, ...]:
+        """The annotations as edited."""
+        return self.view.annotations() if self.view else ()
+
+    @property
+    def edited(self) -> bool:
+        """Whether the annotations differ from those that the item opened with."""
+        return self.annotations != self.opened
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision of this session: enough to withdraw it, and to decide the same again."""
+
+    at: int
+    item: Item
+    verdict: Verdict
+    annotations: tuple[Annotation, ...] | None
+    aside: Aside
+    seconds: float
+    steps: tuple[Step, ...]
+    record: str = ""
+
+
+class Session:
+    """Takes one reviewer through the queue.
+
+    `make_view` gives a fresh view for each item. A decision counts only when the item has been shown (`shown`) for
+    `min_look` seconds. Pauses beyond `idle` seconds are not counted as time on the item. `clock` gives seconds.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        make_view: Callable[[], View],
+        context: Context,
+        *,
+        min_look: float = 0.15,
+        idle: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.desk = desk
+        self.notice = Notice()
+        self.sitting: Sitting | None = None
+        self.recent: list[str] = []
+        self.records = 0
+        """How many records this session wrote, withdrawals among them: what counts in the dataset follows it."""
+        self._make_view, self._context = make_view, context
+        self._min_look, self._idle, self._clock = min_look, idle, clock
+        self._entries = list(desk.queue())
+        self._at = 0
+        self._sittings: OrderedDict[str, Sitting] = OrderedDict()
+        self._history: list[Decided] = []
+        self._withdrawn: list[Decided] = []
+        self._shown_at: float | None = None
+        self._touched = clock()
+        self._open(0)
+
+    # -- what the screen reads ------------------------------------------------------------------------------
+
+    @property
+    def task(self) -> Task:
+        """The task under review."""
+        return self.desk.task
+
+    @property
+    def decided(self) -> int:
+        """How many decisions of this session stand."""
+        return len(self._history)
+
+    @property
+    def undo_depth(self) -> int:
+        """How many steps `undo` can go back: edits of this item, then decisions."""
+        return len(self._history) + (len(self.sitting.steps) if self.sitting else 0)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """This session's standing decision on the present item, if there is one."""
+        key = self.sitting.item.key if self.sitting else None
+        return next((d.verdict for d in reversed(self._history) if d.item.key == key), None)
+
+    @property
+    def selected(self) -> Annotation | None:
+        """The annotation that is selected in the view."""
+        if self.sitting is None or self.sitting.view is None:
+            return None
+        chosen = next((line.id for line in self.sitting.view.lines() if line.selected), None)
+        return next((a for a in self.sitting.annotations if a.id == chosen), None)
+
+    def upcoming(self, count: int) -> list[Entry]:
+        """The next entries of the queue, for loading ahead."""
+        return self._entries[self._at + 1 : self._at + 1 + count]
+
+    def labels(self) -> list[Label]:
+        """The labels one may give: the five that models favour here, then those lately used, then the rest."""
+        active = {label.id: label for label in self.task.active}
+        versions = self.sitting.versions.values() if self.sitting else ()
+        scored = sorted((a for v in versions for a in v if a.label), key=lambda a: -(a.score or 0.0))
+        favoured = list(dict.fromkeys(a.label for a in scored if a.label in active))[:5]
+        order = dict.fromkeys([*favoured, *(x for x in self.recent if x in active), *active])
+        return [active[name] for name in order if name is not None]
+
+    # -- moving ---------------------------------------------------------------------------------------------
+
+    def shown(self) -> None:
+        """The present item has reached the screen: from now on it can be decided."""
+        if self._shown_at is None:
+            self._shown_at = self._clock()
+
+    def go(self, by: int) -> None:
+        """Move through the queue by entries, decided ones included."""
+        self._touch()
+        if by > 0 and self._at + by >= len(self._entries):
+            self._refill()
+        last = len(self._entries) - 1
+        to = max(0, min(self._at + by, last))
+        if to == self._at or not self._entries or (by > 0 and self._at > last):
+            self.notice = Notice("this is the end of the queue" if by > 0 else "this is the start of the queue")
+            return
+        self.notice = Notice()
+        self._open(to)
+
+    def skip(self) -> None:
+        """Leave the item undecided; it comes round again when the rest is done."""
+        self._touch()
+        self.notice = Notice("skipped: nothing was written")
+        self._advance()
+
+    def jump(self, text: str) -> None:
+        """Go to the next item whose key contains `text`, whatever its case; or to the item with exactly this key."""
+        self._touch()
+        wanted = text.casefold()
+        count = len(self._entries)
+        for at in (*range(self._at + 1, count), *range(min(self._at + 1, count))):
+            if wanted in self._entries[at].key.casefold():
+                self.notice = Notice()
+                self._open(at)
+                return
+        try:
+            item = self.desk.item(text)
+        except (TrainsetError, KeyError):
+            self.notice = Notice(f"no item in the queue has {text!r} in its key", "refused")
+            return
+        self.notice = Notice()
+        self._entries.insert(self._at + 1, Entry(item.key, 0.0, "you asked for it"))
+        for decisions in (self._history, self._withdrawn):
+            decisions[:] = [replace(d, at=d.at + (d.at > self._at)) for d in decisions]
+        self._open(min(self._at + 1, len(self._entries) - 1))
+
+    def _advance(self) -> None:
+        done = {d.item.key for d in self._history}
+        start = self._at + 1
+        at = self._first_open(range(start, len(self._entries)), done)
+        if at is None and self._refill():
+            at = self._first_open(range(start, len(self._entries)), done)
+        if at is None and (at := self._first_open(range(min(start, len(self._entries))), done)) is not None:
+            what = "this item is the last one left" if at == self._at else "now what was passed over"
+            self.notice = replace(self.notice, text=f"{self.notice.text} · {what}")
+        self._open(len(self._entries) if at is None else at)
+
+    def _first_open(self, places: Iterable[int], done: set[str]) -> int | None:
+        return next((at for at in places if self._entries[at].key not in done), None)
+
+    def _refill(self) -> bool:
+        known = {entry.key for entry in self._entries}
+        fresh = [entry for entry in self.desk.queue() if entry.key not in known]
+        self._entries += fresh
+        return bool(fresh)
+
+    def _open(self, at: int) -> None:
+        self._at = at
+        self._shown_at = None
+        self._touched = self._clock()
+        if at >= len(self._entries):
+            self.sitting = None
+            return
+        entry = self._entries[at]
+        self.sitting = self._sittings.pop(entry.key, None) or self._sit(entry)
+        self._sittings[entry.key] = self.sitting
+        while len(self._sittings) > KEPT_SITTINGS + 1:
+            self._sittings.popitem(last=False)
+
+    def _sit(self, entry: Entry) -> Sitting:
+        item = Item(key=entry.key)
+        try:
+            item = self.desk.item(entry.key)
+            versions = dict(self.desk.versions(item))
+            view = self._make_view()
+            view.open(item, versions, self._context)
+            aside = Aside(dict(self.desk.item_attributes(item)))
+        except TrainsetError as error:
+            return Sitting(entry, item, error=_words(error))
+        return Sitting(entry, item, view, versions=versions, opened=view.annotations(), aside=aside)
+
+    # -- editing --------------------------------------------------------------------------------------------
+
+    def command(self, name: str, argument: Any = None, at: Point | None = None) -> Effect | None:
+        """Have the view carry out a command; an edit becomes undoable, an effect is the screen's to carry out."""
+        self._touch()
+        if self.sitting is None or self.sitting.view is None:
+            return None
+        result = self.sitting.view.do(name, at, argument)
+        if isinstance(result, Change):
+            self._edited(Step(result.text, result))
+            return None
+        if result is not None and result.message:
+            self.notice = Notice(result.message)
+        return result
+
+    def label(self, label: str, command: str = "label") -> Effect | None:
+        """Give a label (by id) to the selected object or the item; `command` is what asked for it."""
+        self.recent = [label, *(x for x in self.recent if x != label)][:5]
+        return self.command(command, label)
+
+    def set_attribute(self, name: str, value: AttributeValue) -> None:
+        """Set (or with None clear) a declared attribute of the selected object."""
+        self.command("attribute", (name, value))
+
+    def set_item_attribute(self, name: str, value: AttributeValue) -> None:
+        """Set (or with None clear) a declared attribute of the item."""
+        if self.sitting is not None:
+            attributes = {k: v for k, v in self.sitting.aside.attributes.items() if k != name}
+            if value is not None:
+                attributes[name] = value
+            self._put_aside(f"{name} of the item", replace(self.sitting.aside, attributes=attributes))
+
+    def comment(self, text: str) -> None:
+        """Set the note that goes with the next decision on this item."""
+        if self.sitting is not None:
+            self._put_aside("comment", replace(self.sitting.aside, note=text.strip() or None))
+
+    def _put_aside(self, text: str, after: Aside) -> None:
+        self._touch()
+        sitting = self.sitting
+        if sitting is not None and after != sitting.aside:
+            step = Step(text, before=sitting.aside, after=after)
+            sitting.aside = after
+            self._edited(step)
+
+    def _edited(self, step: Step) -> None:
+        assert self.sitting is not None
+        self.sitting.steps.append(step)
+        self.sitting.undone.clear()
+        self._withdrawn.clear()
+        self.notice = Notice(step.text)
+
+    # -- deciding -------------------------------------------------------------------------------------------
+
+    def accept(self) -> None:
+        """Take the annotations as they stand: `accepted` where they are the proposal's, else `corrected`."""
+        sitting = self._ready()
+        if sitting is None:
+            return
+        if not sitting.proposed and not sitting.annotations:
+            self.notice = Notice("nothing is proposed or drawn: N says that there is nothing here", "refused")
+        elif missing := self._missing(sitting, sitting.annotations):
+            self.notice = Notice(f"{missing} is required: A opens the attributes", "refused")
+        else:
+            unchanged = sitting.proposed and not sitting.edited
+            self._decide(sitting, "accepted" if unchanged else "corrected", sitting.annotations)
+
+    def nothing_here(self) -> None:
+        """Decide that there is nothing to label on this item."""
+        sitting = self._ready()
+        if sitting is None:
+            return
+        if missing := self._missing(sitting, ()):
+            self.notice = Notice(f"{missing} is required: A opens the attributes", "refused")
+        else:
+            self._decide(sitting, "corrected", ())
+
+    def reject(self) -> None:
+        """Say that the proposal is wrong without a better answer: the item goes back to the queue."""
+        sitting = self._ready()
+        if sitting is None:
+            return
+        if not sitting.proposed:
+            self.notice = Notice("there is no proposal to reject: f flags the item, s skips it", "refused")
+        else:
+            self._decide(sitting, "rejected", None)
+
+    def flag(self, note: str = "") -> None:
+        """Flag the item for somebody else to look at, saying why."""
+        sitting = self._ready(readable=False)
+        if sitting is not None:
+            if note.strip():
+                sitting.aside = replace(sitting.aside, note=note.strip())
+            self._decide(sitting, "flagged", None)
+
+    def _ready(self, readable: bool = True) -> Sitting | None:
+        """The sitting if it may be decided now; otherwise None, and the notice says why."""
+        self._touch()
+        if self.sitting is None:
+            return None
+        if readable and self.sitting.view is None:
+            self.notice = Notice("this item cannot be shown, so not decided: f flags it, s skips it", "refused")
+            return None
+        if self._shown_at is None or self._clock() - self._shown_at < self._min_look:
+            self.notice = Notice("too quick: the item was not on the screen yet, and nothing was written", "refused")
+            return None
+        return self.sitting
+
+    def _missing(self, sitting: Sitting, annotations: Iterable[Annotation]) -> str | None:
+        for attribute in self.task.attributes_of("item"):
+            if attribute.required and attribute.name not in sitting.aside.attributes:
+                return f"{attribute.name} of the item"
+        for annotation in annotations:
+            for attribute in self.task.attributes_of("object", annotation.label):
+                if attribute.required and attribute.name not in annotation.attributes:
+                    return f"{attribute.name} of {annotation.label or 'an object'}"
+        return None
+
+    def _decide(self, sitting: Sitting, verdict: Verdict, annotations: tuple[Annotation, ...] | None) -> None:
+        decision = Decided(
+            self._at, sitting.item, verdict, annotations, sitting.aside, round(sitting.seconds, 1), tuple(sitting.steps)
+        )
+        if self._record(decision):
+            self._withdrawn.clear()
+            self._advance()
+
+    def _record(self, decision: Decided) -> bool:
+        """Write a decision; when it cannot be written nothing moves and the notice says why."""
+        try:
+            record = self.desk.record(
+                decision.item,
+                decision.verdict,
+                decision.annotations,
+                attributes=decision.aside.attributes or None,
+                note=decision.aside.note,
+                seconds=decision.seconds,
+            )
+        except TrainsetError as error:
+            self.notice = Notice(f"not saved: {_words(error)}", "error")
+            return False
+        self.records += 1
+        self._history.append(replace(decision, record=record))
+        if (sitting := self._sittings.get(decision.item.key)) is not None:
+            sitting.steps.clear()
+            sitting.undone.clear()
+            sitting.seconds = 0.0
+        self.notice = Notice(f"{decision.item.key} {decision.verdict}", "saved")
+        return True
+
+    # -- undo -----------------------------------------------------------------------------------------------
+
+    def undo(self) -> None:
+        """Take back the last edit of this item; when there is none, withdraw the last decision and return to it."""
+        self._touch()
+        sitting = self.sitting
+        if sitting is not None and sitting.steps:
+            step = sitting.steps.pop()
+            self._apply(sitting, step, back=True)
+            sitting.undone.append(step)
+            self.notice = Notice(f"undone: {step.text}")
+        elif self._history:
+            self._withdraw(self._history[-1])
+        else:
+            self.notice = Notice("nothing to undo")
+
+    def redo(self) -> None:
+        """Do again what `undo` took back; a decision is recorded anew."""
+        self._touch()
+        sitting = self.sitting
+        if sitting is not None and sitting.undone:
+            step = sitting.undone.pop()
+            self._apply(sitting, step, back=False)
+            sitting.steps.append(step)
+            self.notice = Notice(f"done again: {step.text}")
+        elif self._withdrawn:
+            decision = self._withdrawn[-1]
+            self._open(decision.at)
+            if self._record(decision):
+                self._withdrawn.pop()
+                self._advance()
+        else:
+            self.notice = Notice("nothing to redo")
+
+    def _withdraw(self, decision: Decided) -> None:
+        try:
+            self.desk.withdraw(decision.item, decision.record)
+        except TrainsetError as error:
+            self.notice = Notice(f"not undone: {_words(error)}", "error")
+            return
+        self.records += 1
+        self._history.pop()
+        self._withdrawn.append(decision)
+        kept = decision.item.key in self._sittings
+        self._open(decision.at)
+        assert self.sitting is not None
+        if kept:
+            self.sitting.steps[:0] = decision.steps
+        elif self.sitting.view is not None and decision.annotations is not None:
+            versions = {"your withdrawn decision": decision.annotations, **self.sitting.versions}
+            self.sitting.view.open(self.sitting.item, versions, self._context)
+        self.sitting.aside = decision.aside
+        self.sitting.seconds = decision.seconds
+        self.notice = Notice(f"withdrawn: {decision.item.key} {decision.verdict}", "saved")
+
+    def _apply(self, sitting: Sitting, step: Step, back: bool) -> None:
+        if step.change is not None and sitting.view is not None:
+            (sitting.view.undo if back else sitting.view.redo)(step.change)
+        aside = step.before if back else step.after
+        if aside is not None:
+            sitting.aside = aside
+
+    def _touch(self) -> None:
+        now = self._clock()
+        if self.sitting is not None:
+            self.sitting.seconds += min(now - self._touched, self._idle)
+        self._touched = now
+
+
+def _words(error: TrainsetError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message

@@ -35,7 +35,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     "API",
     "AnnotationSpec",
     "DemoSpec",

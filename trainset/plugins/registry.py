@@ -75,6 +75,10 @@ class Registry:
             )
         return sorted(found, key=lambda s: getattr(s, "modality", None) is None)[0]
 
+    def every(self) -> list[Spec]:
+        """Every spec, in the order of registration."""
+        return [spec for _, spec in self._specs]
+
     def owner(self, spec: Spec) -> Found:
         """The plugin that registered a spec."""
         return next(plugin for plugin, known in self._specs if known is spec)

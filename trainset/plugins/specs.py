@@ -13,11 +13,15 @@ API = 1
 
 @dataclass(frozen=True, kw_only=True)
 class ModalitySpec:
-    """A kind of media. `factory()` makes a `Modality`; `suffixes` are the file endings it reads."""
+    """A kind of media. `factory()` makes a `Modality`; `suffixes` are the file endings it reads.
+
+    `loads_as` is what a loaded item is called: `item.image()` for "image".
+    """
 
     name: str
     factory: str
     summary: str
+    loads_as: str = "data"
     suffixes: tuple[str, ...] = ()
 
 
@@ -56,13 +60,17 @@ class PrelabelerSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleSpec:
-    """A review rule. `factory()` makes a `Rule`; `settings` is a msgspec Struct; None as modality serves all."""
+    """A review rule. `factory()` makes a `Rule`; `settings` is a msgspec Struct; None as modality serves all.
+
+    `whole_task` says that it must see all cases before it can judge one.
+    """
 
     name: str
     factory: str
     settings: str
     summary: str
     modality: str | None = None
+    whole_task: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

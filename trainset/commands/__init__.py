@@ -1,0 +1,1 @@
+"""One file a command or small family: parse, call, print."""

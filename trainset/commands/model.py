@@ -1,0 +1,191 @@
+"""`trainset model`: recognise a model file and write what was recognised to `trainset.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trainset.commands.common import dataset, plural, say, show, table, task_of, task_option, workspace
+from trainset.core.config import NAME, editing
+from trainset.core.config import table as toml_table
+from trainset.core.dataset import Dataset
+from trainset.core.model import Task
+from trainset.core.protocols import Recognition
+from trainset.errors import ModelError, UsageError
+from trainset.plugins.registry import Registry, convert, load
+from trainset.plugins.specs import PrelabelerSpec
+
+
+@click.group()
+def model() -> None:
+    """Models of the dataset."""
+
+
+@model.command("add")
+@click.argument("path", type=click.Path(path_type=Path))
+@task_option
+@click.option("--name", metavar="N", help="What to call it; else the file's name.")
+@click.option("--prelabeler", metavar="P", help="The adapter; else the one that recognises the file.")
+@click.option("--score", type=float, metavar="S", help="The lowest score to propose.")
+@click.option(
+    "--classes", "classes_by", type=click.Choice(["by-name", "by-index"]), help="How its classes become labels."
+)
+@click.option("--map", "mapped", multiple=True, metavar="CLASS=LABEL", help="One class's label; may be repeated.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any setting of the adapter, such as preprocess.fit=stretch.",
+)
+def add(path: Path, task_name: str | None, name: str | None, prelabeler: str | None, score: float | None,
+        classes_by: str | None, mapped: tuple[str, ...], settings: tuple[str, ...]) -> None:  # fmt: skip
+    """Add the ONNX model at PATH to a task.
+
+    Says which layout it recognised and from what evidence, and how its classes become the task's labels.
+    """
+    from trainset.onnx import inspect, model_digest
+
+    registry = workspace().registry
+    with dataset() as opened:
+        task = task_of(opened, task_name)
+        info = inspect(path)
+        spec, found = _recognise(registry, opened, path, task, prelabeler)
+        chosen = _merged(found.settings, settings, score)
+        open_questions = [q for q in found.questions if not _has(chosen, q.setting)]
+        if open_questions:
+            q = open_questions[0]
+            raise UsageError(f"{path.name}: {q.text}", hint=" or ".join(f"--set {q.setting}={c}" for c in q.choices))
+        classes = _classes(task, found, classes_by, mapped)
+        label = name or path.stem
+        if not NAME.fullmatch(label):
+            raise UsageError(f"{label!r} cannot name a model", hint="name it with --name, in letters, digits, - and _")
+        convert(
+            spec.settings, {"path": str(path.resolve()), **chosen} if spec.recognise else chosen, f"model {label!r}"
+        )
+        resolved = path.resolve()
+        inside = resolved.is_relative_to(opened.root)
+        with editing(opened.root) as document:
+            entry: dict[str, Any] = {"task": task.name, "prelabeler": spec.name}
+            if inside:
+                entry["path"] = resolved.relative_to(opened.root).as_posix()
+            entry |= {"digest": model_digest(path), "classes": classes, "settings": chosen}
+            toml_table(document, "models")[label] = entry
+        if not inside:
+            opened.machine.set("models", label, str(resolved))
+        show(f"model {label} for task {task.name}: {spec.name} ({spec.summary})")
+        for sentence in found.evidence:
+            show(f"  {sentence}")
+        for line in table(
+            [("input", *_tensor(t)) for t in info.inputs] + [("output", *_tensor(t)) for t in info.outputs], "  "
+        ):
+            show(line)
+        show(f"  {_said(task, found, classes)}")
+        say("what it will do stands in trainset.toml under [models], and can be changed there")
+        say(f"next: trainset prelabel --task {task.name}")
+
+
+def _tensor(tensor: Any) -> tuple[str, str]:
+    return tensor.name, f"{tensor.dtype} {'×'.join(map(str, tensor.shape))}"
+
+
+def _recognise(
+    registry: Registry, opened: Dataset, path: Path, task: Task, wanted: str | None
+) -> tuple[PrelabelerSpec, Recognition]:
+    """The adapter that knows the file best; ModelError lists the file's outputs and the choices where none does."""
+    modality = opened.config.dataset.modality
+    tag = opened.kit.tag(task)
+    specs = [s for s in registry.all(PrelabelerSpec, modality) if s.recognise and tag in s.produces]
+    if wanted is not None:
+        spec = registry.get(PrelabelerSpec, wanted, modality)
+        found = load(spec.recognise)(path, task) if spec.recognise else None
+        return spec, found or Recognition(evidence=[f"taken for {spec.name}, as asked; nothing in the file says so"])
+    known = [(r, s) for s in specs if s.recognise and (r := load(s.recognise)(path, task)) is not None]
+    if known:
+        found, spec = max(known, key=lambda pair: pair[0].confidence)
+        return spec, found
+    from trainset.onnx import inspect
+
+    info = inspect(path)
+    outputs = "; ".join(" ".join(_tensor(t)) for t in info.outputs)
+    choices = ", ".join(s.name for s in specs) or "none for this type of task"
+    raise ModelError(
+        f"{path} is in no layout that is known for {task.type} tasks: its outputs are {outputs}",
+        hint=f"--prelabeler takes it for one of: {choices}",
+    )
+
+
+def _merged(found: Mapping[str, Any], given: Sequence[str], score: float | None) -> dict[str, Any]:
+    out: dict[str, Any] = {k: dict(v) if isinstance(v, Mapping) else v for k, v in found.items()}
+    for text in given:
+        key, mark, value = text.partition("=")
+        if not mark:
+            raise UsageError(f"{text!r} is not a setting", hint="such as --set preprocess.fit=stretch")
+        place = out
+        *tables, last = key.split(".")
+        for name in tables:
+            place = place.setdefault(name, {})
+        place[last] = _value(value)
+    return out if score is None else {**out, "score": score}
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _has(settings: Mapping[str, Any], dotted: str) -> bool:
+    place: Any = settings
+    for name in dotted.split("."):
+        if not isinstance(place, Mapping) or name not in place:
+            return False
+        place = place[name]
+    return True
+
+
+def _classes(task: Task, found: Recognition, by: str | None, mapped: Sequence[str]) -> str | dict[str, str]:
+    """How classes become labels: as asked, by name where there are names, by index where the counts are the same."""
+    if mapped:
+        pairs = [m.partition("=") for m in mapped]
+        for cls, mark, label in pairs:
+            if not mark or task.label(label) is None:
+                raise UsageError(f"--map {cls}{mark}{label}: {label or cls!r} is not a label of task {task.name!r}")
+        return {cls: str(task.label(label).id) for cls, _, label in pairs}  # type: ignore[union-attr]
+    if by is not None:
+        return by
+    names = {n.casefold() for label in task.active for n in (label.id, label.title)}
+    if found.classes is not None:
+        if not any(c.casefold() in names for c in found.classes):
+            raise ModelError(
+                f"none of the model's classes ({', '.join(found.classes[:6])}…) is a label of task {task.name!r}",
+                hint="--map CLASS=LABEL, or --classes by-index",
+            )
+        return "by-name"
+    if found.class_count == len(task.active):
+        return "by-index"
+    raise ModelError(
+        f"the model has {found.class_count} classes without names, and task {task.name!r} has {plural(len(task.active), 'label')}",
+        hint="--map INDEX=LABEL for each class that you want, such as --map 0="
+        + (task.active[0].id if task.active else "LABEL"),
+    )
+
+
+def _said(task: Task, found: Recognition, classes: str | dict[str, str]) -> str:
+    if isinstance(classes, dict):
+        return f"{plural(len(classes), 'class')} mapped by the table, the others are dropped and counted".replace(
+            "classs", "classes"
+        )
+    if classes == "by-index":
+        return f"class i is the label of index i: the model names no classes, and both count {found.class_count}"
+    names = {n.casefold() for label in task.active for n in (label.id, label.title)}
+    known = [c for c in found.classes or () if c.casefold() in names]
+    rest = len(found.classes or ()) - len(known)
+    return f"{len(known)} of its {len(found.classes or ())} classes are labels by name" + (
+        f"; the other {rest} are dropped and counted" if rest else ""
+    )

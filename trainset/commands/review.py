@@ -1,0 +1,91 @@
+"""`trainset review`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from trainset.commands.common import (
+    dataset,
+    plural,
+    reviewer_option,
+    say,
+    task_of,
+    task_option,
+    where_option,
+    workspace,
+)
+from trainset.commands.settings import declare
+from trainset.core.context import TaskContext
+from trainset.core.dataset import Dataset
+from trainset.core.deciding import reviewer as who
+from trainset.core.desk import ReviewDesk
+from trainset.core.keys import key_collisions
+from trainset.errors import ConfigError, PluginError
+from trainset.plugins.registry import Registry, load
+from trainset.plugins.specs import ViewSpec
+
+
+@click.command()
+@task_option
+@reviewer_option
+@where_option
+def review(task_name: str | None, reviewer: str | None, where: str) -> None:
+    """Review what waits for a person, or what --where names, in this terminal."""
+    from trainset.tui import run_review
+
+    registry = workspace().registry
+    with dataset() as opened:
+        task = task_of(opened, task_name)
+        spec = view_for(registry, opened, task.type)
+        handle = _who(opened, reviewer)
+        desk = ReviewDesk(opened, task, handle, where)
+        try:
+            code = run_review(
+                desk, load(spec.factory), TaskContext(opened, task), min_look=opened.config.review.min_look / 1000
+            )
+        finally:
+            desk.close()
+        say(
+            f"{plural(desk.uncommitted(), 'decision')} not committed: `trainset commit`"
+            if desk.uncommitted()
+            else "everything is committed"
+        )
+        click.get_current_context().exit(code)
+
+
+def view_for(registry: Registry, opened: Dataset, kind: str) -> ViewSpec:
+    """The view that shows tasks of this type; its keys must leave the core's alone."""
+    modality = opened.config.dataset.modality
+    for spec in registry.all(ViewSpec, modality):
+        if kind in spec.tasks:
+            clashes = key_collisions(load(spec.factory)().keys)
+            if clashes:
+                owner = registry.owner(spec)
+                raise PluginError(
+                    f"view {spec.name!r} of {owner.distribution} takes keys that are the core's: {', '.join(clashes)}"
+                )
+            return spec
+    raise ConfigError(
+        f"no installed plugin shows tasks of type {kind!r}",
+        hint="`trainset plugins` lists views; `trainset decide` needs none",
+    )
+
+
+def _who(opened: Dataset, wanted: str | None) -> str:
+    """The reviewer, asked for and declared where nobody is yet."""
+    if wanted is not None or opened.machine.reviewer is not None or not sys.stdin.isatty():
+        return who(opened, wanted)
+    try:
+        return who(opened, None)
+    except ConfigError:
+        name, _ = opened.repository.identity()
+        handle = click.prompt(
+            "Who are you? A handle for your decisions, such as ana",
+            err=True,
+            default=name.split(" ")[0].lower() or None,
+        )
+        declare(opened, handle)
+        opened.reload()
+        return who(opened, handle)

@@ -1,0 +1,200 @@
+"""`trainset status`, `show` and `items`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from trainset.commands.common import (
+    dataset,
+    json_option,
+    plural,
+    say,
+    show_json,
+    table,
+    task_of,
+    task_option,
+    where_option,
+)
+from trainset.commands.common import show as echo
+from trainset.core.dataset import WAITING, Dataset, Row
+from trainset.core.desk import history
+from trainset.core.files import visible
+from trainset.core.model import Opaque, Task
+from trainset.core.routing import Router
+
+ORDER = (
+    "reviewed",
+    "auto-accepted",
+    "partial",
+    "predicted",
+    "unlabelled",
+    "rejected",
+    "flagged",
+    "disputed",
+    "stale",
+    "excluded",
+)
+
+
+@click.command()
+@task_option
+@json_option
+def status(task_name: str | None, as_json: bool) -> None:
+    """Counts by state and reason for each task, and what is not committed or not pushed."""
+    with dataset() as opened:
+        tasks = [task_of(opened, task_name)] if task_name else list(opened.config.tasks.values())
+        told = {task.name: _task(opened, task) for task in tasks}
+        loose = opened.index.db.execute(
+            "SELECT coalesce(sum(records), 0) FROM file WHERE kind='decisions' AND present AND NOT sealed"
+        ).fetchone()[0]
+        summary: dict[str, Any] = {
+            "dataset": opened.config.dataset.name,
+            "modality": opened.config.dataset.modality,
+            "items": len(opened),
+            "splits": opened.splits(),
+            "tasks": told,
+            "git": {
+                "uncommitted": loose,
+                "unpushed": opened.repository.unpushed(),
+                "under_way": opened.repository.under_way(),
+            },
+        }
+        if as_json:
+            show_json(summary)
+            return
+        splits = ", ".join(f"{name or 'no split'} {n:,}" for name, n in opened.splits().items())
+        echo(
+            f"{summary['dataset']} · {summary['modality']} · {plural(len(opened), 'item')}{f' ({splits})' if splits else ''}"
+        )
+        for task in tasks:
+            _echo(task, told[task.name])
+        unpushed = summary["git"]["unpushed"]
+        pushed = "no upstream branch" if unpushed is None else f"{plural(unpushed, 'commit')} not pushed"
+        echo(f"\n{plural(loose, 'decision')} not committed, {pushed}")
+        if summary["git"]["under_way"]:
+            say(f"a {summary['git']['under_way']} is under way")
+
+
+def _task(opened: Dataset, task: Task) -> dict[str, Any]:
+    counts = opened.counts(task)
+    db = opened.index.db
+    waiting = "(" + ",".join(f"'{s}'" for s in WAITING) + ")"
+    reasons = dict(db.execute(
+        f"SELECT n.rule, count(DISTINCT n.item) FROM finding n JOIN state s ON s.task=n.task AND s.item=n.item WHERE n.task=? AND s.state IN {waiting} "
+        "GROUP BY n.rule", (task.name,)))  # fmt: skip
+    for raw, n in db.execute(
+        "SELECT reasons, count(*) FROM state WHERE task=? AND reasons<>'[]' GROUP BY reasons", (task.name,)
+    ):
+        for reason in msgspec.json.decode(raw):
+            name = reason.partition(":")[0]
+            reasons[name] = reasons.get(name, 0) + n
+    runs = [
+        {"run": run.id, "model": run.model, "started": run.started, "items": n, "failed": failed}
+        for run in opened.runs(task).values()
+        for n, failed in db.execute("SELECT count(DISTINCT CASE WHEN o.error IS NULL THEN o.item END), count(DISTINCT CASE WHEN o.error IS NOT NULL "
+                                    "THEN o.item END) FROM outcome o JOIN file f ON f.id=o.file WHERE f.present AND o.run=?", (run.id,))
+    ]  # fmt: skip
+    return {
+        "type": task.type,
+        "labels": len(task.active),
+        "states": {s: counts[s] for s in ORDER if s in counts},
+        "waiting": sum(counts.get(s, 0) for s in WAITING),  # type: ignore[call-overload]
+        "reasons": dict(sorted(reasons.items(), key=lambda r: (-r[1], r[0]))),
+        "routed": Router(opened, task).current(),
+        "runs": runs,
+    }
+
+
+def _echo(task: Task, told: dict[str, Any]) -> None:
+    echo(f"\ntask {task.name} · {told['type']} · {plural(told['labels'], 'label')}")
+    for line in table(told["states"].items(), "  "):
+        echo(line)
+    echo(f"  {plural(told['waiting'], 'item')} wait for a person" + (":" if told["reasons"] else ""))
+    for line in table(told["reasons"].items(), "    "):
+        echo(line)
+    for run in told["runs"]:
+        failed = f", {run['failed']:,} failed" if run["failed"] else ""
+        echo(f"  run {run['run'][-6:]} of {run['model']}: {plural(run['items'], 'item')}{failed}")
+    if not told["routed"] and told["runs"]:
+        say(f"rules, labels or runs changed since: `trainset route --task {task.name}` brings the reasons up to date")
+
+
+@click.command()
+@click.argument("item")
+@task_option
+@json_option
+def show(item: str, task_name: str | None, as_json: bool) -> None:
+    """Show ITEM: where it stands, why, its annotations, and every decision on it."""
+    with dataset() as opened:
+        tasks = [task_of(opened, task_name)] if task_name else list(opened.config.tasks.values())
+        found = opened.item(item)
+        told: dict[str, Any] = {
+            "key": found.key,
+            "split": found.split,
+            "group": found.group,
+            "media": found.media,
+            "meta": found.meta,
+            "tasks": {},
+        }
+        for task in tasks:
+            row = opened.row(item, task)
+            told["tasks"][task.name] = {
+                **_row(opened, task, row),
+                "annotations": _plain(opened.answer(task, row)),
+                "proposal": None if (p := opened.proposal(task, row)) is None else _plain(p),
+                "run": row.run,
+                "history": [
+                    {"when": n.when, "who": n.who, "what": n.what, "id": n.rid} for n in history(opened, task, row)
+                ],
+            }
+        if as_json:
+            show_json(told)
+            return
+        echo(f"{found.key}  {found.split or 'no split'}  {' '.join(f'{k}={v}' for k, v in found.meta.items())}")
+        for name, t in told["tasks"].items():
+            echo(f"\n{name}: {t['state']}{' by ' + ', '.join(t['decided_by']) if t['decided_by'] else ''}")
+            for reason in t["reasons"]:
+                echo(f"  why: {reason}")
+            shown = t["annotations"] or t["proposal"] or []
+            if shown:
+                echo("  " + ("answer" if t["annotations"] else "proposal"))
+            for a in shown:
+                rest = {k: v for k, v in a.items() if k not in ("type", "id", "label", "score")}
+                echo(
+                    f"    {a.get('id')}  {a.get('label')}  {'' if a.get('score') is None else format(a['score'], '.2f')}  {msgspec.json.encode(rest).decode()}"
+                )
+            for n in t["history"]:
+                echo(f"  {n['when']}  {n['who']}  {n['what']}  {n['id'][:8]}")
+
+
+def _plain(annotations: Any) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(a.raw) if isinstance(a, Opaque) else msgspec.to_builtins(a) for a in annotations]
+
+
+def _row(opened: Dataset, task: Task, row: Row) -> dict[str, Any]:
+    found = opened.index.db.execute(
+        "SELECT DISTINCT rule FROM finding WHERE task=? AND item=? ORDER BY rule", (task.name, row.number)
+    )
+    reasons = [*row.reasons, *(r for (r,) in found)] if row.state in WAITING else list(row.reasons)
+    return {"key": row.item.key, "state": row.state, "reasons": reasons, "decided_by": list(row.decided_by)}
+
+
+@click.command()
+@task_option
+@where_option
+@json_option
+def items(task_name: str | None, where: str, as_json: bool) -> None:
+    """List items and where they stand, one a line; with --json one object a line."""
+    with dataset() as opened:
+        task = task_of(opened, task_name)
+        for row in opened.rows(task, where):
+            told = {**_row(opened, task, row), "split": row.item.split, "score": row.low}
+            if as_json:
+                show_json(told, lines=True)
+            else:
+                echo(
+                    f"{row.state:<13} {'' if row.low is None else format(row.low, '.2f'):>4}  {visible(row.item.key)}  {', '.join(told['reasons'])}".rstrip()
+                )

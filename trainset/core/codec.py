@@ -1,0 +1,114 @@
+"""Annotations between their stored bytes and typed values; what no installed plugin knows stays `Opaque`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from trainset.core.model import Annotation, AttributeValue, Opaque
+from trainset.errors import RecordError
+
+
+class _Any(msgspec.Struct):
+    """The fields that every annotation has, whatever its type."""
+
+    type: str
+    id: str = ""
+    label: str | None = None
+    score: float | None = None
+    attributes: dict[str, AttributeValue] = {}
+    track: str | None = None
+
+
+class Codec:
+    """Decodes and encodes annotations. `types` maps tags to structs, `versions` to the newest version we know."""
+
+    def __init__(self, types: Mapping[str, type[Annotation]], versions: Mapping[str, int] | None = None) -> None:
+        self._types = dict(types)
+        self._versions = dict(versions or {})
+        union = reduce(or_, self._types.values()) if self._types else Annotation
+        self._typed = msgspec.json.Decoder(tuple[union, ...])  # type: ignore[valid-type]
+        self._raw = msgspec.json.Decoder(tuple[Raw, ...])
+        self._any = msgspec.json.Decoder(_Any)
+        self._single = {tag: msgspec.json.Decoder(kind) for tag, kind in self._types.items()}
+
+    def decode(self, raw: bytes | Raw, written: Mapping[str, int] | None = None) -> tuple[Annotation, ...]:
+        """The annotations in a JSON array. `written` are the type versions that the file's header names.
+
+        RecordError for what is no list of annotations at all.
+        """
+        if not written or all(version <= self._versions.get(tag, 0) for tag, version in written.items()):
+            try:
+                return self._typed.decode(raw)
+            except msgspec.ValidationError:
+                pass
+        try:
+            return tuple(self._one(part, written or {}) for part in self._raw.decode(raw))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RecordError(f"annotations cannot be read: {error}") from error
+
+    def _one(self, raw: Raw, written: Mapping[str, int]) -> Annotation:
+        common = self._any.decode(raw)
+        decoder = self._single.get(common.type)
+        if decoder is not None and written.get(common.type, 1) <= self._versions.get(common.type, 1):
+            return decoder.decode(raw)
+        return Opaque(
+            id=common.id,
+            label=common.label,
+            score=common.score,
+            attributes=common.attributes,
+            track=common.track,
+            kind=common.type,
+            raw=Raw(bytes(raw)),
+        )
+
+    def encode(self, annotations: Sequence[Annotation]) -> bytes:
+        """The annotations as a JSON array. RecordError for a number that is not finite, or an id used twice."""
+        ids = [a.id for a in annotations]
+        if len(set(ids)) != len(ids) or "" in ids:
+            raise RecordError("every annotation of a record needs an id of its own")
+        encoded = msgspec.json.encode([a.raw if isinstance(a, Opaque) else a for a in annotations])
+        if b"null" in encoded:  # msgspec writes what is not finite as null
+            for annotation in annotations:
+                if not isinstance(annotation, Opaque):
+                    _refuse_non_finite(msgspec.structs.asdict(annotation), annotation.id)
+        return encoded
+
+    def known(self, annotation: Annotation) -> bool:
+        """Whether an installed plugin can show and edit it."""
+        return not isinstance(annotation, Opaque)
+
+
+def _refuse_non_finite(value: Any, where: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise RecordError(f"annotation {where} holds {value}, which is not a finite number")
+    if isinstance(value, Mapping):
+        for part in value.values():
+            _refuse_non_finite(part, where)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _refuse_non_finite(part, where)
+
+
+def with_ids(annotations: Sequence[Annotation], prefix: str = "a") -> tuple[Annotation, ...]:
+    """The annotations, each that has no id of its own (or one used before) given a short new one."""
+    taken = {a.id for a in annotations}
+    seen: set[str] = {""}
+    out = []
+    number = 0
+    for annotation in annotations:
+        if annotation.id in seen:
+            number += 1
+            while f"{prefix}{number}" in taken:
+                number += 1
+            annotation = msgspec.structs.replace(annotation, id=f"{prefix}{number}")  # noqa: PLW2901
+            taken.add(annotation.id)
+        seen.add(annotation.id)
+        out.append(annotation)
+    return tuple(out)

@@ -1,0 +1,144 @@
+"""`commit`: seal what was written, and put the dataset's own files, and nothing else, into a Git commit."""
+
+from __future__ import annotations
+
+import fcntl
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec import Struct, json
+
+from trainset.core.config import FILE
+from trainset.core.dataset import Dataset
+from trainset.core.journal import seal
+from trainset.core.records import lines, parse, read_header
+from trainset.errors import TrainsetError
+
+_DATASET = (FILE, ".gitattributes", ".gitignore", "guidelines")
+
+
+@dataclass
+class Committed:
+    """A commit: its id and message, what it holds, and files that are still being written."""
+
+    id: str
+    message: str
+    files: int
+    growing: list[str] = field(default_factory=list)
+
+
+def commit(dataset: Dataset, message: str | None = None) -> Committed | None:
+    """Seal and commit everything of the dataset that differs from HEAD; None where nothing does."""
+    repository = dataset.repository
+    repository.check_ready()
+    _check_attributes(dataset)
+    folders = ["labels", *_DATASET, "releases"]
+    if dataset.config.git.predictions == "git":
+        folders.append("predictions")
+    changed = [(code, path) for code, path in repository.changed(folders)]
+    paths, growing = [], []
+    for code, path in changed:
+        if "D" in code and path.startswith("labels/"):
+            raise TrainsetError(
+                f"{path} is committed, but was removed from the tree; label files are never deleted",
+                hint=f"`git checkout HEAD -- {path}` brings it back",
+            )
+        if path.startswith("predictions/") and _growing(dataset.root / path):
+            growing.append(path)
+            continue
+        paths.append(path)
+    written = [dataset.root / p for p in paths if p.startswith("labels/") and p.endswith(".jsonl")]
+    for file in written:
+        seal(file)
+    if not paths:
+        return None
+    text = message or _message(dataset, written, paths)
+    identity = repository.commit(paths, text)
+    _forget_live(dataset, written)
+    dataset.index.refresh()
+    return Committed(identity, text, len(paths), growing)
+
+
+def _forget_live(dataset: Dataset, written: list[Path]) -> None:
+    """Drop the live links of committed files, also of those that have taken another name since."""
+    names, inodes = {p.name for p in written}, {p.stat().st_ino for p in written}
+    for live in dataset.places.live.glob("*.jsonl") if dataset.places.live.is_dir() else ():
+        if live.name in names or live.stat().st_ino in inodes:
+            live.unlink(missing_ok=True)
+
+
+def _growing(path: Path) -> bool:
+    """Whether a run is still writing to a file of predictions."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _check_attributes(dataset: Dataset) -> None:
+    probe = "labels/decisions/x.jsonl"
+    blocked = dataset.repository.ignored([probe, "labels"])
+    if blocked:
+        raise TrainsetError(
+            f"Git would ignore the label files: {blocked[0]}",
+            hint="`trainset init` in the dataset's folder mends its .gitignore",
+        )
+    driver = dataset.repository.filtered(probe)
+    if driver:
+        raise TrainsetError(f"Git would put label files through the filter or merge driver {driver!r}",
+                            hint="`trainset init` in the dataset's folder mends its .gitattributes")  # fmt: skip
+
+
+def _message(dataset: Dataset, written: list[Path], paths: list[str]) -> str:
+    """What was decided, by whom, in the dataset's words."""
+    decided: Counter[tuple[str, str]] = Counter()
+    verdicts: Counter[str] = Counter()
+    items = runs = 0
+    for path in written:
+        data = path.read_bytes()
+        rows = [line for _, line in lines(data)]
+        header = read_header(rows[0]) if rows else None
+        if header is None:
+            continue
+        records = [r[1] for line in rows[1:] if (r := parse(line)) is not None]
+        if header.kind == "items":
+            items += len(records)
+        elif header.kind == "runs":
+            runs += len(records)
+        elif header.kind == "decisions":
+            decided[header.task or "", header.reviewer or ""] += len(records)
+            verdicts.update(_glance.decode(body).verdict for body in records)
+    parts = []
+    people = {k: n for k, n in decided.items() if not k[1].startswith("rule.")}
+    if people:
+        who = ", ".join(sorted({reviewer for _, reviewer in people}))
+        parts.append(f"{sum(people.values())} decision(s) by {who}")
+    if sum(decided.values()) > sum(people.values()):
+        parts.append(f"{sum(decided.values()) - sum(people.values())} by rules")
+    if runs:
+        parts.append(f"{runs} item(s) pre-labelled")
+    if items:
+        parts.append(f"{items} item record(s)")
+    if not parts:
+        parts.append(
+            "settings of the dataset"
+            if all(not p.startswith(("labels/", "predictions/")) for p in paths)
+            else "label files"
+        )
+    lines_ = [f"Label {dataset.config.dataset.name}: {', '.join(parts)}"]
+    if decided:
+        lines_ += ["", *(f"{task}: {n} by {reviewer}" for (task, reviewer), n in sorted(decided.items()))]
+        lines_ += [", ".join(f"{n} {verdict}" for verdict, n in verdicts.most_common())]
+    return "\n".join(lines_)
+
+
+class _Glance(Struct):
+    verdict: str
+
+
+_glance = json.Decoder(_Glance)

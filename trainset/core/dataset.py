@@ -1,0 +1,406 @@
+"""The façade over a dataset: its items, their states and annotations, and writers for new records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from trainset.core import config as configuration
+from trainset.core.codec import Codec
+from trainset.core.files import digest
+from trainset.core.history import Repository
+from trainset.core.index import Index, RunInfo
+from trainset.core.journal import Places, Recovered, Writer, orphans, recover
+from trainset.core.kit import Kit
+from trainset.core.machine import Machine
+from trainset.core.matching import equivalent
+from trainset.core.media import DatasetMedia
+from trainset.core.model import Annotation, Decision, Header, Item, Prediction, State, Task
+from trainset.core.records import SCHEMA, read_header
+from trainset.core.tree import RevisionTree, Stamp, WorkTree
+from trainset.core.where import parse
+from trainset.errors import TrainsetError, UsageError
+
+_decision = msgspec.json.Decoder(Decision)
+_prediction = msgspec.json.Decoder(Prediction)
+WAITING = ("unlabelled", "predicted", "partial", "rejected", "stale", "flagged", "disputed")
+"""States in which an item waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An item with where it stands for one task, as the index has it."""
+
+    number: int
+    item: Item
+    state: State
+    reasons: tuple[str, ...] = ()
+    decided_by: tuple[str, ...] = ()
+    answer: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    run: str | None = None
+    said: str | None = None
+    low: float | None = None
+
+
+class DatasetItem:
+    """An item of an open dataset, bound to it: what it is, where it stands, what it shows.
+
+    Loading goes by the modality's own word: `item.image()` is an array `(h, w, 3)` uint8 RGB, `item.text()` a str.
+    """
+
+    def __init__(self, dataset: Dataset, item: Item) -> None:
+        self._dataset = dataset
+        self.item = item
+
+    @property
+    def key(self) -> str:
+        """The item's key."""
+        return self.item.key
+
+    @property
+    def split(self) -> str | None:
+        """The split it belongs to."""
+        return self.item.split
+
+    @property
+    def group(self) -> str | None:
+        """What must not straddle a split."""
+        return self.item.group
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """What the modality knows of it: an image's width and height."""
+        return self.item.meta
+
+    def path(self, part: str = "") -> Path:
+        """The file of a part on this machine."""
+        return self._dataset.media.path(self.item, part)
+
+    def load(self) -> Any:
+        """The item in memory, as its modality loads it."""
+        return self._dataset.media.load(self.item)
+
+    def state(self, task: str | None = None) -> State:
+        """Where it stands for a task (the only one, if None)."""
+        return self._dataset.row(self.key, self._dataset.config.task(task)).state
+
+    def annotations(self, task: str | None = None) -> tuple[Annotation, ...]:
+        """The answer that was decided for a task; empty where there is none yet (see `state`)."""
+        question = self._dataset.config.task(task)
+        return self._dataset.answer(question, self._dataset.row(self.key, question))
+
+    def proposal(self, task: str | None = None) -> tuple[Annotation, ...] | None:
+        """What the model proposes for a task, None where it proposes nothing that is at hand."""
+        question = self._dataset.config.task(task)
+        return self._dataset.proposal(question, self._dataset.row(self.key, question))
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._dataset.kit.loads_as:
+            return self.load
+        raise AttributeError(f"items of this dataset have no {name!r}; they load as {self._dataset.kit.loads_as}()")
+
+    def __repr__(self) -> str:
+        return f"DatasetItem({self.key!r})"
+
+
+class Dataset:
+    """An open dataset at `root`, or at a revision of it. Use as a context manager, or `close` it."""
+
+    def __init__(self, root: Path, kit: Kit, revision: str | None = None) -> None:
+        self.root = root.resolve()
+        self.kit = kit
+        self.repository = Repository(self.root)
+        self.machine = Machine(self.repository.common_dir / "trainset")
+        self.places = Places(self.root / "labels", self.repository.common_dir / "trainset" / "live")
+        self.commit_id = self.repository.resolve(revision) if revision else None
+        self.config = self._config()
+        self.codec = Codec(kit.types(), kit.type_versions())
+        self.media = DatasetMedia(self.root, self.config, self.machine, kit)
+        self._open_index()
+
+    def reload(self) -> None:
+        """Read `trainset.toml` again, after it was edited."""
+        self.index.close()
+        self.config = self._config()
+        self.media = DatasetMedia(self.root, self.config, self.machine, self.kit)
+        self._open_index()
+
+    def _open_index(self) -> None:
+        self.recovered: list[Recovered] = []
+        tree: WorkTree | RevisionTree = WorkTree(self.root)
+        database: Path | str = ":memory:"
+        if self.commit_id:
+            tree = RevisionTree(self.repository, self.commit_id)
+        else:
+            database = self._cache() / "index.sqlite"
+            self.recovered = [recover(self.places, live) for live in orphans(self.places) if not self._committed(live)]
+        self.index = Index(database, tree, self.config.tasks, self._same, str(sorted(self.kit.distributions().items())))
+        self.index.refresh()
+
+    def _config(self) -> configuration.Config:
+        if self.commit_id is None:
+            return configuration.load(self.root)
+        files = self.repository.tree(self.commit_id, configuration.FILE, "guidelines")
+        if configuration.FILE not in files:
+            raise TrainsetError(
+                f"there was no {configuration.FILE} here at {self.commit_id[:10]}", hint="name a later revision"
+            )
+        texts = dict(zip(files, self.repository.blobs([blob for blob, _ in files.values()]), strict=True))
+        guidelines = {
+            Path(p).stem: t.decode("utf-8", "replace") for p, t in texts.items() if p.startswith("guidelines/")
+        }
+        where = f"{configuration.FILE} at {self.commit_id[:10]}"
+        return configuration.read(texts[configuration.FILE].decode("utf-8", "replace"), where, guidelines)
+
+    def _cache(self) -> Path:
+        folder = self.root / ".trainset"
+        if _on_network(folder):
+            folder = Path.home() / ".cache" / "trainset" / digest(str(self.root).encode())
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _committed(self, live: Path) -> bool:
+        """Whether the label file behind a live link is in HEAD as it is; then the link has done its work."""
+        with live.open("rb") as stream:
+            header = read_header(stream.readline().rstrip(b"\n"))
+        head = self.repository.head()
+        if header is None or head is None:
+            return False
+        path = (self.places.folder(header) / live.name).relative_to(self.root).as_posix()
+        found = self.repository.tree(head, path).get(path)
+        if found is None or found[1] < live.stat().st_size:
+            return False
+        live.unlink()
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the index."""
+        self.index.close()
+
+    # -- the public reading side ----------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return int(self.index.db.execute("SELECT count(*) FROM item WHERE alive").fetchone()[0])
+
+    def __getitem__(self, key: str) -> DatasetItem:
+        return DatasetItem(self, self.item(key))
+
+    def __iter__(self) -> Iterator[DatasetItem]:
+        return self.items()
+
+    def items(self, where: str = "", task: str | None = None, split: str | None = None) -> Iterator[DatasetItem]:
+        """The items that a filter (see `trainset.core.where`) and a split select, in the order they were added."""
+        question = self.config.task(task) if where or task else None
+        for row in self.rows(question, where):
+            if split is None or row.item.split == split:
+                yield DatasetItem(self, row.item)
+
+    def states(self, task: str | None = None) -> dict[str, State]:
+        """Where every item stands for a task, by key."""
+        name = self.config.task(task).name
+        query = ("SELECT i.key, coalesce(s.state, 'unlabelled') FROM item i LEFT JOIN state s ON s.item=i.id AND s.task=? "
+                 "WHERE i.alive ORDER BY i.id")  # fmt: skip
+        return dict(self.index.db.execute(query, (name,)))
+
+    def splits(self) -> dict[str, int]:
+        """How many items each split has."""
+        return dict(
+            self.index.db.execute("SELECT coalesce(split, ''), count(*) FROM item WHERE alive GROUP BY 1 ORDER BY 1")
+        )
+
+    # -- rows -----------------------------------------------------------------------------------------------
+
+    def item(self, key: str) -> Item:
+        """The item of this key; UsageError where there is none."""
+        found = self.index.db.execute("SELECT file, offset, length FROM item WHERE key=? AND alive", (key,)).fetchone()
+        if found is None:
+            like = self.index.db.execute("SELECT key FROM item WHERE alive AND key GLOB ? LIMIT 3",
+                                         (f"*{key.rpartition('/')[2].replace('[', '[[]')}*",)).fetchall()  # fmt: skip
+            names = ", ".join(k for (k,) in like)
+            raise UsageError(
+                f"there is no item {key!r}", hint=f"did you mean {names}?" if names else "`trainset items` lists them"
+            )
+        return self.index.item(found[0], found[1], found[2], {})
+
+    def row(self, key: str, task: Task) -> Row:
+        """An item with where it stands for a task."""
+        self.item(key)
+        return next(self.rows(task, only=key))
+
+    def rows(self, task: Task | None, where: str = "", order: str = "i.id", only: str | None = None) -> Iterator[Row]:
+        """Items with where they stand for a task, filtered, streaming in the order of an SQL expression."""
+        condition = parse(where, task.name if task else "")
+        extra = " AND i.key=?" if only is not None else ""
+        paths: dict[int, str] = {}
+        cursor = self.index.db.execute(
+            "SELECT i.id, i.file, i.offset, i.length, s.state, s.reasons, s.decided_by, s.answer, s.seen, s.run, s.digest, s.low "
+            "FROM item i LEFT JOIN state s ON s.item=i.id AND s.task=? "
+            f"LEFT JOIN rank r ON r.item=i.id AND r.task=? WHERE i.alive AND {condition.sql}{extra} ORDER BY {order}",
+            (
+                task.name if task else "",
+                task.name if task else "",
+                *condition.values,
+                *((only,) if only is not None else ()),
+            ),
+        )
+        for number, file, offset, length, state, reasons, by, answer, seen, run, said, low in cursor:
+            yield Row(
+                number,
+                self.index.item(file, offset, length, paths),
+                state or "unlabelled",
+                tuple(json.loads(reasons)) if reasons else (),
+                tuple((by or "").split()),
+                tuple((answer or "").split()),
+                tuple((seen or "").split()),
+                run,
+                said,
+                low,
+            )
+
+    def counts(self, task: Task) -> dict[State, int]:
+        """How many items stand where."""
+        found: dict[State, int] = dict(
+            self.index.db.execute("SELECT state, count(*) FROM state WHERE task=? GROUP BY state", (task.name,))
+        )
+        untouched = len(self) - sum(found.values())
+        if untouched:
+            found["unlabelled"] = found.get("unlabelled", 0) + untouched
+        return found
+
+    # -- annotations ----------------------------------------------------------------------------------------
+
+    def answer(self, task: Task, row: Row) -> tuple[Annotation, ...]:
+        """The annotations that were decided for an item."""
+        return self._voted(row.answer)
+
+    def _voted(self, ids: Sequence[str]) -> tuple[Annotation, ...]:
+        found: list[Annotation] = []
+        for rid in ids:
+            decision, header = self.decision(rid)
+            if decision.annotations is not msgspec.UNSET:
+                found.extend(self.codec.decode(decision.annotations, header.types))
+        return tuple(found)
+
+    def decision(self, rid: str) -> tuple[Decision, Header]:
+        """A decision by its record id, and the header of its file."""
+        path, offset, length, raw = self.index.db.execute(
+            "SELECT f.path, d.offset, d.length, f.header FROM decision d JOIN file f ON f.id=d.file "
+            "WHERE d.rid=? AND f.present LIMIT 1", (rid,)).fetchone()  # fmt: skip
+        header = read_header(raw)
+        assert header is not None
+        return _decision.decode(self.index.record_bytes(path, offset, length)), header
+
+    def proposal(self, task: Task, row: Row) -> tuple[Annotation, ...] | None:
+        """What the run that is shown says of an item; None where no run does, or its predictions are not at hand."""
+        if row.run is None:
+            return None
+        raw = self.prediction(task, row, row.run, row.said)
+        return None if raw is None else self.codec.decode(raw)
+
+    def prediction(self, task: Task, row: Row, run: str, said: str | None = None) -> bytes | None:
+        """The stored annotations of a run's prediction for an item, None where they are not at hand."""
+        found = self.index.db.execute(
+            "SELECT f.path, p.offset, p.length FROM prediction p JOIN file f ON f.id=p.file WHERE f.present AND p.item=? "
+            "AND p.task=? AND p.run=? AND (? IS NULL OR p.digest=?) ORDER BY p.file DESC, p.offset DESC LIMIT 1",
+            (row.number, task.name, run, said, said)).fetchone()  # fmt: skip
+        return None if found is None else bytes(_prediction.decode(self.index.record_bytes(*found)).annotations)
+
+    def predictions(self, task: Task, row: Row) -> dict[str, tuple[Annotation, ...]]:
+        """What every run says of an item, by run id; the one that is shown first."""
+        runs = [r for (r,) in self.index.db.execute(
+            "SELECT DISTINCT p.run FROM prediction p JOIN file f ON f.id=p.file WHERE f.present AND p.item=? AND p.task=?",
+            (row.number, task.name))]  # fmt: skip
+        found = {}
+        for run in sorted(runs, key=lambda r: (r != row.run, r)):
+            raw = self.prediction(task, row, run, row.said if run == row.run else None)
+            if raw is not None:
+                found[run] = self.codec.decode(raw)
+        return found
+
+    def label_counts(self, task: Task) -> dict[str, int]:
+        """How many annotations of each label the present answers and proposals hold."""
+        counts = {label.id: 0 for label in task.labels}
+        for (labels,) in self.index.db.execute("SELECT labels FROM state WHERE task=? AND labels<>''", (task.name,)):
+            for label in labels.strip("|").split("|"):
+                counts[label] = counts.get(label, 0) + 1
+        return counts
+
+    def runs(self, task: Task) -> dict[str, RunInfo]:
+        """The runs of a task, by id."""
+        return {name: run for name, run in self.index.runs().items() if run.task == task.name}
+
+    def _same(self, task: Task, key: str, a: Sequence[str], b: Sequence[str]) -> bool:
+        if [self._stored(x) for x in a] == [self._stored(x) for x in b]:
+            return True
+        if self._item_attributes(a) != self._item_attributes(b):
+            return False
+        return equivalent(self._voted(a), self._voted(b), self.item(key), self.kit.ops, task.agree_above)
+
+    def _stored(self, rid: str) -> tuple[bytes, object]:
+        decision, _ = self.decision(rid)
+        return (b"" if decision.annotations is msgspec.UNSET else bytes(decision.annotations)), decision.attributes
+
+    def _item_attributes(self, ids: Sequence[str]) -> dict[str, Any]:
+        return {name: value for rid in ids for name, value in self.decision(rid)[0].attributes.items()}
+
+    def item_attributes(self, row: Row) -> dict[str, Any]:
+        """The attributes of the item as a whole that its answer holds."""
+        return self._item_attributes(row.answer)
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    def header(self, kind: Any, task: Task | None = None, **more: Any) -> Header:
+        """The header of a new label file."""
+        if self.commit_id is not None:
+            raise TrainsetError("a dataset opened at a revision cannot be written", hint="open it without one")
+        return Header(
+            trainset=SCHEMA,
+            kind=kind,
+            task=task.name if task else None,
+            writer=dict(self.kit.distributions()),
+            types={tag: version for tag, version in self.kit.type_versions().items() if version != 1},
+            definition=task.definition if task else None,
+            guidelines=digest(task.guidelines.encode()) if task and task.guidelines else None,
+            **more,
+        )
+
+    def writer(self, header: Header) -> Writer:
+        """A writer of label files with this header."""
+        return Writer(self.places, self.repository, header)
+
+    def follow(self, *writers: Writer) -> None:
+        """Take what these writers wrote into the index, without looking at any other file."""
+        self.follow_paths(w.path for w in writers)
+
+    def follow_paths(self, paths: Iterable[Path]) -> None:
+        """Take these files into the index, without looking at any other."""
+        tree = self.index.tree
+        assert isinstance(tree, WorkTree)
+        stamps: list[Stamp] = [tree.stamp(p.relative_to(self.root).as_posix()) for p in paths if p.is_file()]
+        self.index.refresh(only=stamps)
+
+
+def _on_network(path: Path) -> bool:
+    """Whether a path lies on a file system that SQLite's shared memory does not work on."""
+    remote = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "lustre", "ceph", "afs", "glusterfs"}
+    try:
+        mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    except OSError:
+        return False
+    inside = [(m[1], m[2]) for m in mounts if str(path).startswith(m[1].rstrip("/") + "/") or m[1] == "/"]
+    return max(inside, default=("", ""), key=lambda m: len(m[0]))[1] in remote

@@ -1,0 +1,233 @@
+"""Recording decisions: checked, self-contained, naming everything that the reviewer saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from trainset.core.codec import with_ids
+from trainset.core.config import check_handle
+from trainset.core.dataset import Dataset, Row
+from trainset.core.matching import tag_of
+from trainset.core.model import Annotation, AttributeValue, Decision, Header, Opaque, Origin, Task, Verdict
+from trainset.errors import ConfigError, UsageError
+
+WHOLE: tuple[Verdict, ...] = ("accepted", "corrected", "rejected", "flagged", "excluded", "reopened", "complete")
+OF_OBJECTS: tuple[Verdict, ...] = ("accepted", "corrected", "removed")
+
+
+def reviewer(dataset: Dataset, wanted: str | None) -> str:
+    """The declared handle to decide under: the one asked for, this machine's, or the one that Git's e-mail names."""
+    handle = wanted or dataset.machine.reviewer
+    _, email = dataset.repository.identity()
+    if handle is None and email:
+        handle = next((h for h, r in dataset.config.reviewers.items() if email in r.emails), None)
+    if handle is None:
+        raise ConfigError("nobody has said who reviews here", hint="`trainset reviewer add HANDLE` does", exit_code=2)
+    if handle not in dataset.config.reviewers:
+        check_handle(handle)
+        known = ", ".join(dataset.config.reviewers) or "nobody yet"
+        raise ConfigError(f"{handle!r} is not a reviewer of this dataset (it knows {known})",
+                          hint=f"`trainset reviewer add {handle}` declares them", exit_code=2)  # fmt: skip
+    return handle
+
+
+class Recorder:
+    """Writes the decisions of one reviewer (or rule, or import) on one task."""
+
+    def __init__(self, dataset: Dataset, task: Task, header: Header) -> None:
+        self.dataset, self.task, self.header = dataset, task, header
+        self._writer = dataset.writer(header)
+        self._labels = {label.id for label in task.labels}
+        self._tag = dataset.kit.tag(task)
+
+    @classmethod
+    def person(cls, dataset: Dataset, task: Task, handle: str) -> Recorder:
+        """A recorder for a declared reviewer."""
+        return cls(dataset, task, dataset.header("decisions", task, reviewer=handle))
+
+    def decide(
+        self,
+        row: Row,
+        verdict: Verdict,
+        annotations: Sequence[Annotation] | None = None,
+        *,
+        object: str | None = None,
+        attributes: Mapping[str, AttributeValue] | None = None,
+        note: str | None = None,
+        reason: str | None = None,
+        seconds: float | None = None,
+    ) -> str:
+        """Record a decision on an item, or on one object of its proposal; its id once it is on disk.
+
+        `accepted` without annotations takes the proposal (or the present answer) as it stands.
+        """
+        body = self.compose(row, verdict, annotations, object=object, attributes=attributes, note=note, reason=reason,
+                            seconds=seconds)  # fmt: skip
+        identity = self._writer.record(body)
+        self.dataset.follow(self._writer)
+        return identity
+
+    def compose(
+        self,
+        row: Row,
+        verdict: Verdict,
+        annotations: Sequence[Annotation] | None = None,
+        *,
+        object: str | None = None,
+        attributes: Mapping[str, AttributeValue] | None = None,
+        note: str | None = None,
+        reason: str | None = None,
+        seconds: float | None = None,
+        seen: Sequence[str] | None = None,
+    ) -> bytes:
+        """The JSON of such a decision, checked, for `record_all`. UsageError says what does not fit the task."""
+        allowed = OF_OBJECTS if object is not None else WHOLE
+        if verdict not in allowed:
+            raise UsageError(
+                f"{verdict!r} is not a verdict on {'an object' if object else 'an item'}",
+                hint=f"use one of {', '.join(allowed)}",
+            )
+        origin = Origin(run=row.run, digest=row.said) if row.run and row.said else None
+        objects: tuple[str, ...] = ()
+        raw: Raw | UnsetType = UNSET
+        if object is not None:
+            raw = self._object(row, verdict, object, annotations)
+        elif verdict == "complete":
+            objects = tuple(a.id for a in self.dataset.proposal(self.task, row) or ())
+        elif verdict in ("accepted", "corrected"):
+            raw = self._whole(row, verdict, annotations)
+        self._check_attributes(attributes or {}, row.item.key)
+        decision = Decision(
+            item=row.item.key,
+            verdict=verdict,
+            media=self._media(row),
+            object=object,
+            objects=objects,
+            origin=origin,
+            on=tuple(row.seen if seen is None else seen),
+            annotations=raw,
+            attributes=dict(attributes or {}),
+            seconds=None if seconds is None else round(seconds, 1),
+            reason=reason,
+            note=note,
+        )
+        return msgspec.json.encode(decision)
+
+    def record_all(self, bodies: Iterable[bytes]) -> int:
+        """Record many decisions, durable together on return; how many."""
+        count = 0
+        batch: list[bytes] = []
+        for body in bodies:
+            batch.append(body)
+            if len(batch) == 1000:
+                count += len(self._writer.append(batch))
+                batch = []
+        count += len(self._writer.append(batch))
+        self._writer.close()
+        return count
+
+    def withdraw(self, row: Row, record: str) -> str:
+        """Take back one of this reviewer's decisions; the withdrawal's id once it is on disk."""
+        body = msgspec.json.encode(Decision(item=row.item.key, verdict="withdrawn", on=(record,)))
+        identity = self._writer.record(body)
+        self.dataset.follow(self._writer)
+        return identity
+
+    def close(self) -> None:
+        """End the session's file."""
+        self._writer.close()
+
+    def _media(self, row: Row) -> str | None:
+        if row.item.media is not None:
+            return row.item.media
+        found = self.dataset.index.db.execute(
+            "SELECT media FROM outcome WHERE item=? AND media IS NOT NULL LIMIT 1", (row.number,)
+        ).fetchone()
+        return found[0] if found else None
+
+    def _object(
+        self, row: Row, verdict: Verdict, name: str, annotations: Sequence[Annotation] | None
+    ) -> Raw | UnsetType:
+        proposal = self.dataset.proposal(self.task, row) or ()
+        found = next((a for a in proposal if a.id == name), None)
+        if found is None:
+            ids = ", ".join(a.id for a in proposal) or "it has none"
+            raise UsageError(f"the proposal for {row.item.key!r} has no object {name!r}", hint=f"its objects: {ids}")
+        if verdict == "removed":
+            return UNSET
+        if verdict == "accepted":
+            return Raw(self.dataset.codec.encode([found]))
+        if annotations is None or len(annotations) != 1:
+            raise UsageError("a corrected object needs exactly one annotation", hint="give it with --annotations")
+        return self.check(row, [msgspec.structs.replace(annotations[0], id=name)])
+
+    def _whole(self, row: Row, verdict: Verdict, annotations: Sequence[Annotation] | None) -> Raw:
+        if annotations is None and verdict == "corrected":
+            raise UsageError(
+                "a correction needs its annotations", hint="give them with --annotations; [] says that nothing is there"
+            )
+        if annotations is not None:
+            return self.check(row, annotations)
+        if row.answer:
+            return Raw(self.dataset.codec.encode(with_ids(self.dataset.answer(self.task, row))))
+        raw = self.dataset.prediction(self.task, row, row.run, row.said) if row.run else None
+        if raw is None:
+            raise UsageError(
+                f"there is no proposal for {row.item.key!r} to accept",
+                hint="use `corrected` with annotations, or run `trainset prelabel`",
+            )
+        return Raw(raw)
+
+    def check(self, row: Row, annotations: Sequence[Annotation]) -> Raw:
+        """The annotations as they are stored; UsageError for what cannot be an answer to the task."""
+        for a in annotations:
+            if isinstance(a, Opaque):
+                continue
+            if tag_of(a) != self._tag:
+                raise UsageError(f"task {self.task.name!r} takes annotations of type {self._tag!r}, not {tag_of(a)!r}")
+            if a.label is None or a.label not in self._labels:
+                names = ", ".join(x.id for x in self.task.active[:12])
+                raise UsageError(f"{a.label!r} is not a label of task {self.task.name!r}", hint=f"its labels: {names}")
+            known = {x.name: x for x in self.task.attributes_of("object", a.label)}
+            for name, value in a.attributes.items():
+                if name in known and (problem := known[name].problem(value)):
+                    raise UsageError(problem)
+        for found in self.dataset.kit.modality.check(row.item, annotations):
+            raise UsageError(f"{row.item.key}, {found.where}: {found.message}")
+        return Raw(self.dataset.codec.encode(with_ids(annotations)))
+
+    def _check_attributes(self, attributes: Mapping[str, AttributeValue], key: str) -> None:
+        known = {a.name: a for a in self.task.attributes_of("item")}
+        for name, value in attributes.items():
+            if name not in known:
+                raise UsageError(
+                    f"items of task {self.task.name!r} have no attribute {name!r}",
+                    hint=f"they have: {', '.join(known) or 'none'}",
+                )
+            if problem := known[name].problem(value):
+                raise UsageError(f"{key}: {problem}")
+
+
+def annotations_from(dataset: Dataset, task: Task, value: Any) -> tuple[Annotation, ...]:
+    """Annotations out of parsed JSON, where `type` and `id` may be left out; a label may be given by its title."""
+    if not isinstance(value, list) or not all(isinstance(x, dict) for x in value):
+        raise UsageError(
+            "annotations are a JSON list of objects", hint='such as [{"label": "screw", "box": [12, 40, 80, 33]}]'
+        )
+    tag = dataset.kit.tag(task)
+    rows = []
+    for part in value:
+        label = task.label(str(part.get("label")))
+        rows.append({"type": tag, **part, **({"label": label.id} if label else {})})
+    found = dataset.codec.decode(msgspec.json.encode(rows))
+    for annotation, part in zip(found, rows, strict=True):
+        if isinstance(annotation, Opaque) and part["type"] in dataset.kit.types():
+            try:
+                msgspec.convert(part, type=dataset.kit.types()[part["type"]])
+            except msgspec.ValidationError as error:
+                raise UsageError(f"{part['type']}: {error}") from error
+    return with_ids(found)

@@ -1,0 +1,151 @@
+"""What a review session sees of a dataset: the queue, versions to start from, and durable decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec import UNSET
+
+from trainset.core.dataset import WAITING, Dataset, Row
+from trainset.core.deciding import Recorder
+from trainset.core.model import Annotation, AttributeValue, Item, State, Task, Verdict
+from trainset.core.routing import ensure_ranked
+from trainset.core.session import Entry
+from trainset.core.where import parse
+
+
+class ReviewDesk:
+    """The `Desk` of one reviewer on one task. `where` narrows the queue (see `trainset.core.where`)."""
+
+    def __init__(self, dataset: Dataset, task: Task, handle: str, where: str = "") -> None:
+        self.task, self.reviewer = task, handle
+        self._dataset = dataset
+        self._where = where
+        self._recorder = Recorder.person(dataset, task, handle)
+
+    def queue(self) -> Sequence[Entry]:
+        """What waits for a person (or what `where` names, whatever its state), most urgent first."""
+        self._dataset.index.refresh()
+        ensure_ranked(self._dataset, self.task)
+        return queue(self._dataset, self.task, self._where)
+
+    def item(self, key: str) -> Item:
+        """The item of this key."""
+        return self._dataset.item(key)
+
+    def _row(self, item: Item) -> Row:
+        return self._dataset.row(item.key, self.task)
+
+    def state(self, item: Item) -> State:
+        """Where it stands now."""
+        return self._row(item).state
+
+    def versions(self, item: Item) -> Mapping[str, Sequence[Annotation]]:
+        """The answer if there is one, then what each head and each run says; the first is what is edited."""
+        row = self._row(item)
+        found: dict[str, Sequence[Annotation]] = {}
+        if row.state in ("disputed", "flagged"):
+            for rid in row.seen:
+                decision, header = self._dataset.decision(rid)
+                if decision.object is None and decision.annotations is not UNSET:
+                    found[f"{header.reviewer} {rid[:6]}"] = self._dataset.codec.decode(
+                        decision.annotations, header.types
+                    )
+        elif row.answer:
+            found["decided"] = self._dataset.answer(self.task, row)
+        for run, proposed in self._dataset.predictions(self.task, row).items():
+            found[f"{self._dataset.index.runs()[run].model} {run[-6:]}"] = proposed
+        return found or {"new": ()}
+
+    def item_attributes(self, item: Item) -> Mapping[str, AttributeValue]:
+        """The attributes of the item as a whole."""
+        return self._dataset.item_attributes(self._row(item))
+
+    def why(self, item: Item) -> Sequence[str]:
+        """What the fold and the rules say, and its place in the queue."""
+        row = self._row(item)
+        db = self._dataset.index.db
+        found = db.execute(
+            "SELECT DISTINCT rule||': '||reason FROM finding WHERE task=? AND item=?", (self.task.name, row.number)
+        )
+        ranked = db.execute("SELECT reason FROM rank WHERE task=? AND item=?", (self.task.name, row.number)).fetchall()
+        return [*row.reasons, *(r for (r,) in found), *(r for (r,) in ranked)]
+
+    def history(self, item: Item) -> Sequence[str]:
+        """Its decisions, a line each, in the order in which their sessions began."""
+        return [
+            " ".join((h.when[:16].replace("T", " "), h.who, h.what))
+            for h in history(self._dataset, self.task, self._row(item))
+        ]
+
+    def record(
+        self,
+        item: Item,
+        verdict: Verdict,
+        annotations: Sequence[Annotation] | None = None,
+        *,
+        attributes: Mapping[str, AttributeValue] | None = None,
+        note: str | None = None,
+        seconds: float | None = None,
+    ) -> str:
+        """Write a decision; its id once it is on disk."""
+        return self._recorder.decide(
+            self._row(item), verdict, annotations, attributes=attributes, note=note, seconds=seconds
+        )
+
+    def withdraw(self, item: Item, record: str) -> str:
+        """Take back one of the session's own decisions."""
+        return self._recorder.withdraw(self._row(item), record)
+
+    def waiting(self) -> int:
+        """How many items wait for a person."""
+        counts = self._dataset.counts(self.task)
+        return sum(counts.get(state, 0) for state in WAITING)  # type: ignore[call-overload]
+
+    def uncommitted(self) -> int:
+        """How many decisions are on disk but not sealed by a commit."""
+        found = self._dataset.index.db.execute(
+            "SELECT coalesce(sum(records), 0) FROM file WHERE kind='decisions' AND present AND NOT sealed"
+        )
+        return int(found.fetchone()[0])
+
+    def close(self) -> None:
+        """End the session's file."""
+        self._recorder.close()
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line of an item's history: when its session began, who, what, and the record's id."""
+
+    when: str
+    who: str
+    what: str
+    rid: str
+
+
+def history(dataset: Dataset, task: Task, row: Row) -> list[Note]:
+    """Every decision on an item, in the order in which their sessions began."""
+    found = dataset.index.db.execute(
+        "SELECT f.started, f.reviewer, d.rid, d.verdict, d.object, d.labels FROM decision d JOIN file f ON f.id=d.file WHERE f.present "
+        "AND d.item=? AND d.task=? GROUP BY d.rid ORDER BY f.started, f.path, d.offset", (row.number, task.name)).fetchall()  # fmt: skip
+    out = []
+    for started, who, rid, verdict, object_, labels in found:
+        decision, _ = dataset.decision(rid)
+        count = "" if labels is None else f" with {len(labels.strip('|').split('|')) if labels else 0} annotation(s)"
+        text = f"{verdict}{f' object {object_}' if object_ else ''}{count}"
+        extra = [x for x in (decision.reason, decision.note) if x]
+        out.append(Note(started, who or "", f"{text}{': ' + '; '.join(extra) if extra else ''}", rid))
+    return out
+
+
+def queue(dataset: Dataset, task: Task, where: str = "") -> list[Entry]:
+    """What waits for a person, or what a filter names, most urgent first; the order is the same for the same seed."""
+    condition = parse(where or f"state = {', '.join(WAITING)}", task.name)
+    rows = dataset.index.db.execute(
+        "SELECT i.key, coalesce(r.priority, 0), coalesce(r.reason, '') FROM item i LEFT JOIN state s ON s.item=i.id AND s.task=? "
+        f"LEFT JOIN rank r ON r.item=i.id AND r.task=? WHERE i.alive AND {condition.sql} ORDER BY 2 DESC, i.key",
+        (task.name, task.name, *condition.values),
+    )
+    return [Entry(key, priority, reason) for key, priority, reason in rows]

@@ -1,0 +1,355 @@
+"""Running a pre-labeller over items: workers that read and infer on one shared model, bounded memory, resumable.
+
+Each worker thread prepares, infers and decodes its own batch (on a CPU that beats a pipeline of readers before one
+model); the main thread alone reads the index and writes records. Predictions are on disk before the outcomes that name
+their digests, so a run that was killed resumes with exactly the items that have no outcome.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from trainset.core.codec import with_ids
+from trainset.core.context import TaskContext
+from trainset.core.dataset import Dataset
+from trainset.core.files import digest
+from trainset.core.journal import ROTATE, Writer, make_folder, sync_folder, ulid
+from trainset.core.model import Annotation, Item, ModelHeader, Outcome, Prediction, Task
+from trainset.core.protocols import Prelabeler
+from trainset.errors import MediaError, ModelError, RecordError, TrainsetError
+
+SYNC_EVERY = 1.0
+GIVE_UP_AFTER = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A pre-labeller, ready to run, and what its run is known by."""
+
+    task: Task
+    model: str
+    prelabeler: str
+    labeller: Prelabeler
+    settings: Any
+    digest: str
+    classes: Literal["by-name", "by-index"] | Mapping[str, str] = "by-name"
+
+    def recorded(self) -> dict[str, Any]:
+        """The settings as the run's header keeps them, without places of this machine."""
+        plain: dict[str, Any] = msgspec.to_builtins(self.settings)
+        kept = {k: v for k, v in plain.items() if k not in ("path", "providers")}
+        return {**kept, "classes": self.classes if isinstance(self.classes, str) else dict(self.classes)}
+
+
+@dataclass
+class Progress:
+    """How far a run is. `failed` counts errors by their text, `dropped` classes that the task has no label for."""
+
+    total: int = 0
+    done: int = 0
+    proposed: int = 0
+    empty: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    failed: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    run: str = ""
+    resumed: bool = False
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Result:
+    item: Item
+    media: str | None
+    annotations: tuple[Annotation, ...] = ()
+    dropped: tuple[str, ...] = ()
+    error: str = ""
+
+
+class Engine:
+    """Runs one job over a dataset."""
+
+    def __init__(self, dataset: Dataset, job: Job, workers: int = 0) -> None:
+        self._dataset, self._job = dataset, job
+        self._context = TaskContext(dataset, job.task, job.settings)
+        limits = job.labeller.limits
+        self._workers = max(1, min(workers or os.cpu_count() or 1, limits.concurrency))
+        self._batch = max(1, limits.batch)
+        self._lookup = _mapping(job)
+        self.progress = Progress()
+
+    def resumable(self) -> str | None:
+        """The run that this job goes on with: same model, settings and question; None where it starts a new one."""
+        job = self._job
+        found = [
+            run.id
+            for run in self._dataset.runs(job.task).values()
+            if (run.model, run.model_digest, run.prelabeler, run.definition)
+            == (job.model, job.digest, job.prelabeler, job.task.definition)
+            and run.settings == job.recorded()
+        ]
+        return max(found, default=None)
+
+    def pending(self, run: str | None, limit: int | None = None) -> Iterator[Item]:
+        """The items that the run has no outcome for on their present media, in the order they were added."""
+        query = (
+            "SELECT i.file, i.offset, i.length FROM item i WHERE i.alive AND NOT EXISTS (SELECT 1 FROM outcome o JOIN file f "
+            "ON f.id=o.file WHERE f.present AND o.item=i.id AND o.task=? AND o.run=? AND o.error IS NULL AND "
+            "(o.media IS NULL OR i.media IS NULL OR o.media=i.media)) ORDER BY i.id LIMIT ?"
+        )
+        paths: dict[int, str] = {}
+        for file, offset, length in self._dataset.index.db.execute(
+            query, (self._job.task.name, run or "", -1 if limit is None else limit)
+        ):
+            yield self._dataset.index.item(file, offset, length, paths)
+
+    def count(self, run: str | None, limit: int | None = None) -> int:
+        """How many items are pending."""
+        query = (
+            "SELECT count(*) FROM item i WHERE i.alive AND NOT EXISTS (SELECT 1 FROM outcome o JOIN file f ON f.id=o.file "
+            "WHERE f.present AND o.item=i.id AND o.task=? AND o.run=? AND o.error IS NULL AND "
+            "(o.media IS NULL OR i.media IS NULL OR o.media=i.media))"
+        )
+        found: int = self._dataset.index.db.execute(query, (self._job.task.name, run or "")).fetchone()[0]
+        return found if limit is None else min(limit, found)
+
+    def run(self, limit: int | None = None, tick: Callable[[Progress], None] = lambda _: None) -> Progress:
+        """Run over what is pending; returns (or raises KeyboardInterrupt) with everything that was counted on disk."""
+        p = self.progress
+        run = self.resumable()
+        p.resumed, p.total = run is not None, self.count(run, limit)
+        if not p.total:
+            p.run = run or ""
+            return p
+        started = time.monotonic()
+        job = self._job
+        model = ModelHeader(name=job.model, digest=job.digest, prelabeler=job.prelabeler, settings=job.recorded(),
+                            providers=tuple(job.labeller.providers()))  # fmt: skip
+        with RunWriter(self._dataset, job.task, model, run) as output:
+            p.run = output.run
+            try:
+                for results in self._results(self.pending(run, limit)):
+                    output.put([_lines(self._dataset, r) for r in results])
+                    self._account(results)
+                    p.seconds, p.bytes = time.monotonic() - started, output.bytes
+                    tick(p)
+            finally:
+                output.sync()
+        self._dataset.index.refresh()
+        return p
+
+    def sample(self, count: int = 8) -> Progress:
+        """Try a few pending items without writing anything: what the rest would take."""
+        p = self.progress
+        run = self.resumable()
+        p.resumed, p.total = run is not None, self.count(run)
+        started = time.monotonic()
+        for results in self._results(self.pending(run, count)):
+            self._account(results)
+            for r in results:
+                p.bytes += len(_lines(self._dataset, r)[0]) + len(_lines(self._dataset, r)[1]) + 90
+        p.seconds = time.monotonic() - started
+        return p
+
+    def _account(self, results: Sequence[_Result]) -> None:
+        p = self.progress
+        for r in results:
+            p.done += 1
+            p.proposed += len(r.annotations)
+            p.dropped.update(r.dropped)
+            if r.error:
+                p.failed += 1
+                if len(p.failures) < 1000:
+                    p.failures.append((r.item.key, r.error))
+            elif not r.annotations:
+                p.empty += 1
+        if p.failed == p.done >= GIVE_UP_AFTER:
+            key, error = p.failures[0]
+            raise ModelError(
+                f"all of the first {p.done} items failed; {key}: {error}",
+                hint="mend the model's settings in trainset.toml, then run it again",
+            )
+
+    # -- workers --------------------------------------------------------------------------------------------
+
+    def _results(self, items: Iterator[Item]) -> Iterator[list[_Result]]:
+        """Batches of results as they are ready; at most two batches a worker are in flight."""
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="prelabel") as pool:
+            flying: set[Future[list[_Result]]] = set()
+            try:
+                while True:
+                    while len(flying) < 2 * self._workers and (
+                        batch := [i for _, i in zip(range(self._batch), items, strict=False)]
+                    ):
+                        flying.add(pool.submit(self._work, batch))
+                    if not flying:
+                        return
+                    ready, flying = wait(flying, return_when=FIRST_COMPLETED)
+                    for future in ready:
+                        yield future.result()
+            finally:
+                for future in flying:
+                    future.cancel()
+
+    def _work(self, items: list[Item]) -> list[_Result]:
+        prepared: list[tuple[Item, str | None, Any]] = []
+        results: list[_Result] = []
+        for item in items:
+            media = None
+            try:
+                media = self._dataset.media.digest(item)
+                prepared.append((item, media, self._job.labeller.prepare(item, self._context)))
+            except TrainsetError as error:
+                results.append(_Result(item, media, error=error.message))
+        results.extend(self._infer(prepared))
+        return results
+
+    def _infer(self, prepared: list[tuple[Item, str | None, Any]]) -> Iterator[_Result]:
+        """Infer a batch; where a batch as a whole fails, each item on its own, so that one cannot spoil the others."""
+        if not prepared:
+            return
+        try:
+            outputs = self._job.labeller.infer([p for _, _, p in prepared])
+        except TrainsetError as error:
+            if len(prepared) > 1:
+                for one in prepared:
+                    yield from self._infer([one])
+            else:
+                yield _Result(prepared[0][0], prepared[0][1], error=error.message)
+            return
+        for (item, media, _), output in zip(prepared, outputs, strict=True):
+            try:
+                yield self._decode(item, media, output)
+            except (MediaError, ModelError, RecordError) as error:
+                yield _Result(item, media, error=error.message)
+
+    def _decode(self, item: Item, media: str | None, output: Any) -> _Result:
+        kept: list[Annotation] = []
+        dropped: list[str] = []
+        for annotation in self._job.labeller.decode(output, item):
+            label = self._lookup(annotation.label)
+            if label is None:
+                dropped.append(str(annotation.label))
+                continue
+            if annotation.score is not None and not (math.isfinite(annotation.score) and 0 <= annotation.score <= 1):
+                raise ModelError(f"a score of {annotation.score} is not in 0..1")
+            kept.append(msgspec.structs.replace(annotation, label=label))
+        annotations = with_ids(kept, "p")
+        self._dataset.codec.encode(annotations)  # what cannot be stored fails here, for this item alone
+        return _Result(item, media, annotations, tuple(dropped))
+
+
+def _mapping(job: Job) -> Callable[[str | None], str | None]:
+    """From a model's class name to a label's id, None for what the task does not know."""
+    task, classes = job.task, job.classes
+    if classes == "by-index":
+        by_index = {str(label.index): label.id for label in task.active}
+        return lambda name: by_index.get(str(name))
+    table = {} if isinstance(classes, str) else dict(classes)
+    names = {n.casefold(): label.id for label in reversed(task.active) for n in (label.title, label.id)}
+
+    def look(name: str | None) -> str | None:
+        wanted = table.get(str(name), str(name) if not table else "")
+        label = task.label(wanted)
+        return label.id if label and not label.retired else names.get(wanted.casefold())
+
+    return look
+
+
+def _lines(dataset: Dataset, result: _Result) -> tuple[bytes, bytes]:
+    """The prediction's line and the outcome's JSON."""
+    key = result.item.key
+    if result.error:
+        return b"", msgspec.json.encode(Outcome(item=key, media=result.media, error=result.error))
+    return predicted(dataset, key, result.annotations, result.media, len(result.dropped))
+
+
+def predicted(
+    dataset: Dataset, key: str, annotations: Sequence[Annotation], media: str | None = None, dropped: int = 0
+) -> tuple[bytes, bytes]:
+    """The line of a prediction, and the JSON of the outcome that names its digest."""
+    raw = msgspec.Raw(dataset.codec.encode(annotations))
+    outcome = Outcome(item=key, media=media, digest=digest(raw), count=len(annotations), dropped=dropped)
+    return msgspec.json.encode(Prediction(item=key, annotations=raw)) + b"\n", msgspec.json.encode(outcome)
+
+
+class RunWriter:
+    """The files of a run: predictions first, then the outcomes that name them. `run` goes on with one that exists."""
+
+    def __init__(self, dataset: Dataset, task: Task, model: ModelHeader, run: str | None = None) -> None:
+        follows = tuple(sorted(set(dataset.runs(task)) - {run}))
+        self.run = run or ulid()
+        self._writer: Writer = dataset.writer(dataset.header("runs", task, run=self.run, follows=follows, model=model))
+        self._folder: Path = dataset.root / "predictions" / task.name / self.run
+        self._fd = -1
+        self._size = 0
+        self._outcomes: list[bytes] = []
+        self._synced = time.monotonic()
+        self.bytes = 0
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+        self._writer.close()
+
+    def put(self, results: Sequence[tuple[bytes, bytes]]) -> None:
+        """Take in predictions' lines and their outcomes; they are on disk within a second or so, and after `sync`."""
+        lines, outcomes = zip(*results, strict=True)
+        data = b"".join(lines)
+        if data:
+            self._open()
+            self._write(data)
+        self._outcomes.extend(outcomes)
+        self.bytes += len(data) + sum(map(len, outcomes))
+        if time.monotonic() - self._synced > SYNC_EVERY:
+            self.sync()
+
+    def sync(self) -> None:
+        """Make predictions durable, then the outcomes that name them."""
+        if self._fd >= 0:
+            os.fsync(self._fd)
+        if self._outcomes:
+            self._writer.append(self._outcomes)
+            self._outcomes = []
+            self._writer.sync()
+        if self._size > ROTATE:
+            self._close()
+        self._synced = time.monotonic()
+
+    def _open(self) -> None:
+        if self._fd < 0:
+            make_folder(self._folder)
+            path = self._folder / f"{ulid()}.jsonl"
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            fcntl.flock(self._fd, fcntl.LOCK_EX)  # `commit` leaves a file alone that is still growing
+            sync_folder(self._folder)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError as error:
+            raise RecordError(
+                f"{self._folder} could not be written: {error.strerror}", hint="free some space, then run it again"
+            ) from error
+        self._size += len(data)
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd, self._size = -1, 0

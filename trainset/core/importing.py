@@ -1,0 +1,367 @@
+"""`import`: labels of another tool or model become decisions or a run. Importing the same file again adds nothing."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from trainset.core.codec import with_ids
+from trainset.core.config import HANDLE, editing, table
+from trainset.core.context import TaskContext
+from trainset.core.dataset import Dataset
+from trainset.core.engine import RunWriter, predicted
+from trainset.core.exporting import SIDECAR, sidecar_of
+from trainset.core.files import chunks, digest, visible
+from trainset.core.layout import number_labels
+from trainset.core.model import (
+    Annotation,
+    Decision,
+    Item,
+    ItemRecord,
+    ModelHeader,
+    RuleHeader,
+    Task,
+    Verdict,
+)
+from trainset.core.protocols import Imported, Importer, ItemDraft, Problem
+from trainset.core.registering import item_of, source_of, split_of
+from trainset.errors import UsageError
+
+As = Literal["decisions", "predictions"]
+_PORTION = 2000
+_OF_STATE: Mapping[str, Verdict | None] = {
+    "reviewed": "accepted", "auto-accepted": "accepted", "flagged": "flagged", "excluded": "excluded", "rejected": "rejected",
+    "unlabelled": None, "predicted": None, "stale": None, "disputed": None, "partial": None,
+}  # fmt: skip
+
+
+@dataclass
+class Brought:
+    """What an import did, or would do: items and annotations read, what was new, and every problem."""
+
+    items: int = 0
+    annotations: int = 0
+    registered: int = 0
+    recorded: int = 0
+    superseded: int = 0
+    unchanged: int = 0
+    predicted: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
+    splits: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    added_labels: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Finding(TaskContext):
+    """The `ImportContext`: finds items by the names that files use for them."""
+
+    def __init__(self, dataset: Dataset, task: Task) -> None:
+        super().__init__(dataset, task)
+        self._by_name: dict[str, list[str]] | None = None
+
+    def decode(self, raw: bytes) -> Sequence[Annotation]:
+        """A JSON array of annotations as they are stored."""
+        return self.dataset.codec.decode(raw)
+
+    def find(self, name: str) -> Item | None:
+        """The item whose key, path, path's end, file name or stem this is, the first of these that names just one."""
+        key = self.key(name)
+        return None if key is None else self.dataset.item(key)
+
+    def key(self, name: str) -> str | None:
+        """The key of the item that `find` finds."""
+        if self._by_name is None:
+            self._by_name = {}
+            for (key,) in self.dataset.index.db.execute("SELECT key FROM item WHERE alive"):
+                base = key.rpartition("/")[2]
+                for short in {base, base.rpartition(".")[0] or base}:
+                    self._by_name.setdefault(short, []).append(key)
+        wanted = plain(name)
+        base = wanted.rpartition("/")[2]
+        keys = self._by_name.get(base) or self._by_name.get(base.rpartition(".")[0] or base) or []
+        if wanted in keys:
+            return wanted
+        narrowed = [k for k in keys if k.endswith("/" + wanted)]
+        found = narrowed or keys
+        return found[0] if len(found) == 1 else None
+
+
+def plain(name: str) -> str:
+    """A name as a relative POSIX path in NFC, without what would lead out of a folder."""
+    path = unicodedata.normalize("NFC", name.replace("\\", "/"))
+    return "/".join(p for p in path.split("/") if p not in ("", ".", "..") and not p.endswith(":"))
+
+
+class Importing:
+    """Reads one source into a task."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        task: Task,
+        importer: Importer,
+        name: str,
+        src: Path,
+        *,
+        reviewer: str | None = None,
+        source: str | None = None,
+        dry_run: bool = False,
+        tick: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.dataset, self.task, self._importer, self._format, self._src = dataset, task, importer, name, src
+        self._reviewer, self._source, self._dry, self._tick = reviewer, source, dry_run, tick
+        self.report = Brought()
+        self._items = dataset.writer(dataset.header("items", origin="import"))
+        self._context = Finding(dataset, task)
+        self._told = _sidecar(src)
+        self._lookup: dict[str, str | None] = {}
+        self._fresh: dict[str, Item] = {}
+        self._unwritten: list[Item] = []
+
+    # -- labels ---------------------------------------------------------------------------------------------
+
+    def settle_labels(self, add: bool) -> None:
+        """Make sure that the task has the file's labels: all of them are added to a task without any, and to others
+        where `add` says so; UsageError names those that are missing."""
+        missing = self._missing()
+        if not missing:
+            return
+        if self.task.labels and not add:
+            names = ", ".join(visible(n) for _, n in missing[:8]) + (" …" if len(missing) > 8 else "")
+            raise UsageError(
+                f"task {self.task.name!r} has no label for {names}", hint="--add-labels adds them to the task"
+            )
+        with editing(self.dataset.root) as document:
+            self.report.added_labels = number_labels(table(document, "tasks", self.task.name, "labels"), missing)
+        self.dataset.reload()
+        self.task = self.dataset.config.task(self.task.name)
+        self._context = Finding(self.dataset, self.task)
+
+    def _missing(self) -> list[tuple[int | None, str]]:
+        return [(index, name) for index, name in self._importer.classes(self._src) if self.task.label(name) is None]
+
+    def foresee_labels(self) -> None:
+        """For a dry run: take the file's labels as if they were the task's, and report those that are missing."""
+        missing = self._missing()
+        self.report.added_labels = [name for _, name in missing]
+        self._lookup = {name: name for _, name in missing}
+
+    def _label(self, name: str | None) -> str | None:
+        if name not in self._lookup:
+            label = self.task.label(str(name))
+            self._lookup[str(name)] = label.id if label else None
+        return self._lookup[str(name)]
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def _read(self) -> Iterator[tuple[str, Imported]]:
+        """(item key, labels) with labels mapped, problems and unknown items dealt with."""
+        report = self.report
+        for found in self._importer.read(self._src, self._context):
+            if isinstance(found, Problem):
+                report.problems.append(found)
+                continue
+            key = self._context.key(found.name) or self._register(found)
+            if key is None:
+                continue
+            kept = []
+            for annotation in found.annotations:
+                label = self._label(annotation.label)
+                if label is None:
+                    report.unknown[str(annotation.label)] += 1
+                    continue
+                report.classes[label] += 1
+                kept.append(
+                    annotation if annotation.label == label else msgspec.structs.replace(annotation, label=label)
+                )
+            report.items += 1
+            report.annotations += len(kept)
+            if found.split:
+                report.splits[found.split] += 1
+            yield key, replace(found, annotations=kept)
+            self._tick(1)
+
+    def _register(self, found: Imported) -> str | None:
+        """An item for a medium that the dataset does not know: in place where the importer found it, else by name."""
+        name = plain(found.name)
+        if found.path is not None and found.path.exists():
+            base = self._src.parent if self._src.is_file() else self._src
+            inside = found.path.resolve().is_relative_to(base.resolve())
+            source, root = source_of(
+                self.dataset, base.resolve() if inside else found.path.resolve().parent, self._source
+            )
+            draft = ItemDraft(parts={"": found.path}, meta=found.meta, group=found.group)
+            item = item_of(self.dataset, source, root, draft)
+            if isinstance(item, str):
+                self.report.problems.append(Problem(str(found.path), item))
+                return None
+        elif not name or "#" in name:
+            self.report.problems.append(Problem(visible(found.name), "this cannot name an item"))
+            return None
+        else:
+            item = Item(key=f"{self._source or 'media'}/{name}", group=found.group, meta=dict(found.meta))
+        split = found.split or split_of(found.group or item.key, self.dataset.config.splits)
+        if item.key not in self._fresh:
+            self.report.registered += 1
+            self._fresh[item.key] = msgspec.structs.replace(item, split=split)
+            self._unwritten.append(self._fresh[item.key])
+        return item.key
+
+    def _write_items(self) -> None:
+        if self._unwritten and not self._dry:
+            self._items.append([msgspec.json.encode(ItemRecord(change="added", item=item)) for item in self._unwritten])
+        self._unwritten = []
+
+    # -- decisions ------------------------------------------------------------------------------------------
+
+    def decisions(self) -> Brought:
+        """Record the labels as decisions of the reviewers that the file names."""
+        writers: dict[str, Any] = {}
+        for portion in chunks(self._read(), _PORTION):
+            self._write_items()
+            own = self._own([key for key, _ in portion])
+            bodies: dict[str, list[bytes]] = {}
+            for key, found in portion:
+                handle, body = self._decision(key, found, own)
+                if body is not None:
+                    bodies.setdefault(handle, []).append(body)
+            for handle, some in bodies.items():
+                self.report.recorded += len(some)
+                if not self._dry:
+                    writer = writers.get(handle) or writers.setdefault(handle, self._writer(handle))
+                    writer.append(some)
+        for writer in (self._items, *writers.values()):
+            writer.close()
+        if not self._dry:
+            self.dataset.index.refresh()
+        return self.report
+
+    def _writer(self, handle: str) -> Any:
+        rule = RuleHeader(name=handle.removeprefix("rule.")) if handle.startswith("rule.") else None
+        return self.dataset.writer(
+            self.dataset.header("decisions", self.task, reviewer=handle, origin="import", rule=rule)
+        )
+
+    def _own(self, keys: Sequence[str]) -> dict[tuple[str, str], list[str]]:
+        """Earlier imported decisions on these items, by (item, reviewer), ids in order."""
+        db = self.dataset.index.db
+        if not db.execute(
+            "SELECT 1 FROM file WHERE kind='decisions' AND task=? AND present LIMIT 1", (self.task.name,)
+        ).fetchone():
+            return {}
+        found: dict[tuple[str, str], list[str]] = {}
+        for some in chunks(keys, 500):
+            for key, who, rid in db.execute(
+                "SELECT DISTINCT i.key, f.reviewer, d.rid FROM decision d JOIN file f ON f.id=d.file AND f.present JOIN item i ON i.id=d.item "
+                f'WHERE d.task=? AND instr(f.header, \'"origin":"import"\')>0 AND i.key IN ({",".join("?" * len(some))}) ORDER BY d.rid',
+                (self.task.name, *some),
+            ):
+                found.setdefault((key, who), []).append(rid)
+        return found
+
+    def _decision(self, key: str, found: Imported, own: dict[tuple[str, str], list[str]]) -> tuple[str, bytes | None]:
+        told = self._told.get(found.name, {})
+        state = found.state or told.get("state")
+        verdict = found.verdict if state is None else _OF_STATE.get(state, found.verdict)
+        by = [*told.get("decided_by", ()), *([found.reviewer] if found.reviewer else ())]
+        handle = self._reviewer or next((h for h in map(_handle, by) if h), None) or "import"
+        if verdict is None:
+            return handle, None
+        annotations = self._sound(key, found)
+        carries = verdict in ("accepted", "corrected")
+        raw = msgspec.Raw(self.dataset.codec.encode(with_ids(annotations))) if carries else msgspec.UNSET
+        before = own.get((key, handle), [])
+        if before:
+            last, _ = self.dataset.decision(self._head(before))
+            same = last.annotations if last.annotations is msgspec.UNSET else bytes(last.annotations)
+            if (
+                last.verdict == verdict
+                and same == (raw if raw is msgspec.UNSET else bytes(raw))
+                and last.attributes == dict(found.attributes)
+            ):
+                self.report.unchanged += 1
+                return handle, None
+            self.report.superseded += 1
+        decision = Decision(
+            item=key,
+            verdict=verdict,
+            on=tuple(before),
+            annotations=raw,
+            attributes=dict(found.attributes),
+            note=found.note,
+        )
+        return handle, msgspec.json.encode(decision)
+
+    def _head(self, ids: Sequence[str]) -> str:
+        seen = {target for rid in ids for target in self.dataset.decision(rid)[0].on}
+        return next(rid for rid in ids if rid not in seen)
+
+    def _sound(self, key: str, found: Imported) -> list[Annotation]:
+        """The annotations that can be an answer; the others are problems."""
+        item = self._fresh.get(key) or self.dataset.item(key)
+        kept = []
+        for annotation in found.annotations:
+            wrong = next(iter(self.dataset.kit.modality.check(item, [annotation])), None)
+            if wrong is None:
+                kept.append(annotation)
+            else:
+                self.report.problems.append(
+                    Problem(found.name, f"{annotation.label}: {wrong.message}; it was left out")
+                )
+        return kept
+
+    # -- predictions ----------------------------------------------------------------------------------------
+
+    def predictions(self) -> Brought:
+        """Record the labels as the predictions of a run."""
+        read = list(self._read())
+        self._write_items()
+        self._items.close()
+        content = digest(
+            b"".join(self.dataset.codec.encode(with_ids(found.annotations)) + key.encode() for key, found in read)
+        )
+        if any(run.model_digest == content for run in self.dataset.runs(self.task).values()):
+            self.report.unchanged = len(read)
+            return self.report
+        self.report.predicted = len(read)
+        if self._dry:
+            return self.report
+        self.dataset.index.refresh()
+        model = ModelHeader(
+            name=f"import-{self._format}", digest=content, prelabeler="import", settings={"file": self._src.name}
+        )
+        with RunWriter(self.dataset, self.task, model) as output:
+            for some in chunks(read, _PORTION):
+                output.put([predicted(self.dataset, key, with_ids(found.annotations, "p")) for key, found in some])
+            output.sync()
+        self.dataset.index.refresh()
+        return self.report
+
+
+def _handle(name: str) -> str | None:
+    """A reviewer's name of another tool as a handle; rules keep theirs."""
+    if name.startswith("rule."):
+        return name
+    handle = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:32]
+    return handle if HANDLE.fullmatch(handle) else None
+
+
+def _sidecar(src: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Where the items of an export of ours stand, by name; empty where there is no such file."""
+    for path in (src / SIDECAR, src.parent / SIDECAR, sidecar_of(src)):
+        try:
+            content = msgspec.json.decode(path.read_bytes())
+            if isinstance(content, dict) and content.get("trainset") == 1 and isinstance(content.get("items"), dict):
+                items: dict[str, dict[str, Any]] = content["items"]
+                return items
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            continue
+    return {}

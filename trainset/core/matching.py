@@ -1,0 +1,92 @@
+"""Matching two sets of annotations: which are the same object, and whether the sets say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainset.core.model import Annotation, Item, Opaque
+from trainset.core.protocols import AnnotationOps
+from trainset.core.scene import Rect
+
+Ops = Callable[[str], AnnotationOps]
+
+
+class ClassOps:
+    """The core's own `class`: it has no place on the item, so two always coincide."""
+
+    def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
+        """1 everywhere."""
+        return np.ones((len(a), len(b)))
+
+    def extent(self, annotation: Annotation, item: Item) -> Rect | None:
+        """None: the whole item."""
+        return None
+
+
+def tag_of(annotation: Annotation) -> str:
+    """The type's tag as it stands in records."""
+    return annotation.kind if isinstance(annotation, Opaque) else str(type(annotation).__struct_config__.tag)
+
+
+def likeness(a: Sequence[Annotation], b: Sequence[Annotation], item: Item, ops: Ops) -> NDArray[np.float64]:
+    """`(len(a), len(b))` in 0..1: similarity of geometry where types match, else 0.
+
+    What no plugin knows (`Opaque`) is like only what has the same bytes.
+    """
+    out = np.zeros((len(a), len(b)))
+    for tag in {tag_of(x) for x in a} & {tag_of(x) for x in b}:
+        rows = [i for i, x in enumerate(a) if tag_of(x) == tag]
+        columns = [j for j, x in enumerate(b) if tag_of(x) == tag]
+        if any(isinstance(x, Opaque) for x in (*(a[i] for i in rows), *(b[j] for j in columns))):
+            found = np.array([[float(_raw(a[i]) == _raw(b[j])) for j in columns] for i in rows])
+        else:
+            found = ops(tag).similarity([a[i] for i in rows], [b[j] for j in columns], item)
+        out[np.ix_(rows, columns)] = found
+    return out
+
+
+def _raw(annotation: Annotation) -> object:
+    return bytes(annotation.raw) if isinstance(annotation, Opaque) else annotation
+
+
+def match(
+    a: Sequence[Annotation], b: Sequence[Annotation], item: Item, ops: Ops, above: float
+) -> list[tuple[int, int, float]]:
+    """The best one-to-one pairing (index in a, index in b, similarity) of annotations that are alike at least `above`.
+
+    Maximises the sum of similarities (the assignment problem, scipy's modified Jonker-Volgenant algorithm).
+    """
+    if not a or not b:
+        return []
+    from scipy.optimize import linear_sum_assignment
+
+    table = likeness(a, b, item, ops)
+    table[table < above] = 0
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return [(int(i), int(j), float(table[i, j])) for i, j in zip(rows, columns, strict=True) if table[i, j] > 0]
+
+
+def equivalent(a: Sequence[Annotation], b: Sequence[Annotation], item: Item, ops: Ops, above: float) -> bool:
+    """Whether two answers say the same: every object of one is an object of the other, with label and attributes."""
+    if len(a) != len(b):
+        return False
+    if not a:
+        return True
+    groups_a, groups_b = _by_meaning(a), _by_meaning(b)
+    if groups_a.keys() != groups_b.keys():
+        return False
+    return all(
+        len(group) == len(groups_b[key]) == len(match(group, groups_b[key], item, ops, above))
+        for key, group in groups_a.items()
+    )
+
+
+def _by_meaning(annotations: Sequence[Annotation]) -> dict[object, list[Annotation]]:
+    groups: dict[object, list[Annotation]] = {}
+    for x in annotations:
+        key = (tag_of(x), x.label, tuple(sorted((k, v) for k, v in x.attributes.items() if v is not None)))
+        groups.setdefault(key, []).append(x)
+    return groups

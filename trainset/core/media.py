@@ -1,0 +1,90 @@
+"""Where the media of items lie on this machine, and a small cache of what was loaded."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from trainset.core.config import Config
+from trainset.core.files import digest_files
+from trainset.core.kit import Kit
+from trainset.core.machine import Machine
+from trainset.core.model import Item
+from trainset.errors import MediaError
+
+_KEPT = 8
+
+
+class DatasetMedia:
+    """The `Media` of a dataset at `root`."""
+
+    def __init__(self, root: Path, config: Config, machine: Machine, kit: Kit) -> None:
+        self._root, self._config, self._machine, self._kit = root, config, machine, kit
+        self._roots: dict[str, Path] = {}
+        self._cache: OrderedDict[str, Any] = OrderedDict()
+        self._lock = Lock()
+
+    def source(self, name: str) -> Path:
+        """The folder of a source; MediaError if this machine does not know it."""
+        if name not in self._roots:
+            place = self._machine.get("sources", name) or self._config.sources.get(name)
+            if not place:
+                raise MediaError(
+                    f"this machine does not know where source {name!r} lies",
+                    hint=f"`trainset add FOLDER --source {name}` tells it",
+                )
+            self._roots[name] = self._root / place
+        return self._roots[name]
+
+    def path(self, item: Item, part: str = "") -> Path:
+        """The file of a part of an item."""
+        relative = item.path(part)
+        if relative.startswith("/") or ".." in relative.split("/"):
+            raise MediaError(
+                f"item {item.key!r} leads out of its source: {relative!r}", hint="`trainset verify` lists it"
+            )
+        return self.source(item.source) / relative
+
+    def paths(self, item: Item) -> dict[str, Path]:
+        """Every part's file, by part."""
+        return {part: self.path(item, part) for part in (item.parts or {"": ""})}
+
+    def digest(self, item: Item) -> str:
+        """The digest of the item's bytes as they are now; MediaError where they cannot be read."""
+        try:
+            if item.row is not None:
+                return self._row_digest(item)
+            return digest_files(list(self.paths(item).values()))
+        except OSError as error:
+            raise MediaError(
+                f"{self.path(item)}: {error.strerror}", hint="bring the file back, or `trainset add` it again"
+            ) from error
+
+    def _row_digest(self, item: Item) -> str:
+        from msgspec import json
+
+        from trainset.core.files import digest
+
+        loaded = self.load(item)
+        return digest(loaded.encode() if isinstance(loaded, str) else json.encode(loaded))
+
+    def load(self, item: Item) -> Any:
+        """The item as its modality loads it; the last few are kept."""
+        with self._lock:
+            if item.key in self._cache:
+                self._cache.move_to_end(item.key)
+                return self._cache[item.key]
+        try:
+            loaded = self._kit.modality.load(self.paths(item), item)
+        except FileNotFoundError as error:
+            raise MediaError(
+                f"{error.filename} is not there",
+                hint=f"source {item.source!r} lies elsewhere? `trainset add FOLDER --source {item.source}`",
+            ) from error
+        with self._lock:
+            self._cache[item.key] = loaded
+            while len(self._cache) > _KEPT:
+                self._cache.popitem(last=False)
+        return loaded

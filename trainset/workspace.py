@@ -1,0 +1,121 @@
+"""The only composition root: installed plugins and a dataset put together, for commands and for `trainset.open`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from trainset.core import config as configuration
+from trainset.core.dataset import Dataset
+from trainset.core.model import Annotation, RuleConfig, Task
+from trainset.core.protocols import AnnotationOps, Modality, Prelabeler, Ranker, Rule
+from trainset.errors import ConfigError
+from trainset.plugins import builtin
+from trainset.plugins.discovery import discover
+from trainset.plugins.manager import Manager
+from trainset.plugins.registry import Registry, convert, load
+from trainset.plugins.specs import AnnotationSpec, ModalitySpec, PrelabelerSpec, RankerSpec, RuleSpec
+
+
+class Workspace:
+    """The plugins of this installation. `broken` are those that could not be used, with the reason."""
+
+    def __init__(self) -> None:
+        self.manager = Manager(discover(), builtin)
+        self.registry = Registry(list(self.manager.specs()))
+        self.broken = [p for p in self.manager.plugins if p.error]
+
+    def kit(self, modality: str) -> PluginKit:
+        """What the plugins give a dataset of this modality."""
+        return PluginKit(self.registry, modality)
+
+    def open(self, path: Path, revision: str | None = None) -> Dataset:
+        """The dataset at or above `path`."""
+        root = find_root(path)
+        modality = configuration.load(root).dataset.modality
+        return Dataset(root, self.kit(modality), revision)
+
+
+class PluginKit:
+    """The core's `Kit`, answered from the registry."""
+
+    def __init__(self, registry: Registry, modality: str) -> None:
+        self.registry = registry
+        self.name = modality
+        self._ops: dict[str, AnnotationOps] = {}
+
+    @cached_property
+    def _modality(self) -> ModalitySpec:
+        names = [s.name for s in self.registry.all(ModalitySpec)]
+        if self.name not in names:
+            raise ConfigError(f"no installed plugin knows the modality {self.name!r}",
+                              hint=f"`pip install 'trainset[{self.name}]'`; installed: {', '.join(names) or 'none'}")  # fmt: skip
+        return self.registry.get(ModalitySpec, self.name)
+
+    @cached_property
+    def modality(self) -> Modality:
+        """The dataset's modality."""
+        made: Modality = load(self._modality.factory)()
+        return made
+
+    @property
+    def loads_as(self) -> str:
+        """What a loaded item is called."""
+        return self._modality.loads_as
+
+    def types(self) -> Mapping[str, type[Annotation]]:
+        """The struct of every annotation tag."""
+        return self.registry.annotation_types()
+
+    def type_versions(self) -> Mapping[str, int]:
+        """The newest version of every annotation tag that is understood."""
+        return {s.tag: s.version for s in self.registry.all(AnnotationSpec)}
+
+    def distributions(self) -> Mapping[str, str]:
+        """Names and versions of the distributions that registered something."""
+        return self.registry.versions()
+
+    def tag(self, task: Task) -> str:
+        """The annotation tag that answers a task."""
+        return self.registry.annotation_for(task.type, self.name).tag
+
+    def ops(self, tag: str) -> AnnotationOps:
+        """How annotations of a tag are compared."""
+        if tag not in self._ops:
+            self._ops[tag] = load(self.registry.get(AnnotationSpec, tag).ops)()
+        return self._ops[tag]
+
+    def rule(self, config: RuleConfig) -> tuple[Rule, Any, bool]:
+        """A review rule, its settings as its own type, and whether it must see the whole task at once."""
+        spec = self.registry.get(RuleSpec, config.rule, self.name)
+        return load(spec.factory)(), convert(spec.settings, config.settings, f"rule {config.name!r}"), spec.whole_task
+
+    def ranker(self, name: str) -> Ranker:
+        """An order for the queue."""
+        made: Ranker = load(self.registry.get(RankerSpec, name, self.name).factory)()
+        return made
+
+    def prelabeler(self, name: str, settings: Mapping[str, Any], task: Task, where: str) -> tuple[Prelabeler, Any]:
+        """A pre-labeller and its settings as its own type; `where` names the table that they stand in."""
+        spec = self.registry.get(PrelabelerSpec, name, self.name)
+        converted = convert(spec.settings, settings, where)
+        return load(spec.factory)(converted, task), converted
+
+
+def find_root(path: Path) -> Path:
+    """The nearest folder at or above `path` that holds a `trainset.toml`."""
+    start = path.resolve()
+    for folder in (start, *start.parents):
+        if (folder / configuration.FILE).is_file():
+            return folder
+    raise ConfigError(
+        f"there is no dataset at or above {path}", hint="`trainset init` makes one; -C DIR names another folder"
+    )
+
+
+def open_dataset(path: str | os.PathLike[str] = ".", rev: str | None = None) -> Dataset:
+    """Open the dataset at or above `path`: as it is on disk, or (read-only) as it was at the Git revision `rev`."""
+    return Workspace().open(Path(path), rev)
