@@ -95,8 +95,15 @@ def _numeric(text: str) -> bool:
 @contextmanager
 def progress(label: str, total: int | None) -> Iterator[Any]:
     """A bar with rate and time left on stderr where that is a terminal; silent elsewhere."""
-    with click.progressbar(length=total or 0, label=label, file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty(),
-                           item_show_func=lambda rate: None if rate is None else f"{rate:,.1f}/s", update_min_steps=1) as bar:  # fmt: skip
+    made: Any = click.progressbar(
+        length=total or 0,
+        label=label,
+        file=sys.stderr,
+        show_pos=True,
+        hidden=not sys.stderr.isatty(),
+        item_show_func=lambda rate: None if rate is None else f"{rate:,.1f}/s",
+    )
+    with made as bar:
         yield bar
 
 

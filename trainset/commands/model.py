@@ -48,35 +48,15 @@ def add(path: Path, task_name: str | None, name: str | None, prelabeler: str | N
 
     Says which layout it recognised and from what evidence, and how its classes become the task's labels.
     """
-    from trainset.onnx import inspect, model_digest
+    from trainset.onnx import inspect
 
     registry = workspace().registry
     with dataset() as opened:
         task = task_of(opened, task_name)
         info = inspect(path)
-        spec, found = _recognise(registry, opened, path, task, prelabeler)
-        chosen = _merged(found.settings, settings, score)
-        open_questions = [q for q in found.questions if not _has(chosen, q.setting)]
-        if open_questions:
-            q = open_questions[0]
-            raise UsageError(f"{path.name}: {q.text}", hint=" or ".join(f"--set {q.setting}={c}" for c in q.choices))
-        classes = _classes(task, found, classes_by, mapped)
-        label = name or path.stem
-        if not NAME.fullmatch(label):
-            raise UsageError(f"{label!r} cannot name a model", hint="name it with --name, in letters, digits, - and _")
-        convert(
-            spec.settings, {"path": str(path.resolve()), **chosen} if spec.recognise else chosen, f"model {label!r}"
+        label, spec, found, classes = add_model(
+            registry, opened, task, path, name, prelabeler, score, classes_by, mapped, settings
         )
-        resolved = path.resolve()
-        inside = resolved.is_relative_to(opened.root)
-        with editing(opened.root) as document:
-            entry: dict[str, Any] = {"task": task.name, "prelabeler": spec.name}
-            if inside:
-                entry["path"] = resolved.relative_to(opened.root).as_posix()
-            entry |= {"digest": model_digest(path), "classes": classes, "settings": chosen}
-            toml_table(document, "models")[label] = entry
-        if not inside:
-            opened.machine.set("models", label, str(resolved))
         show(f"model {label} for task {task.name}: {spec.name} ({spec.summary})")
         for sentence in found.evidence:
             show(f"  {sentence}")
@@ -87,6 +67,47 @@ def add(path: Path, task_name: str | None, name: str | None, prelabeler: str | N
         show(f"  {_said(task, found, classes)}")
         say("what it will do stands in trainset.toml under [models], and can be changed there")
         say(f"next: trainset prelabel --task {task.name}")
+
+
+def add_model(
+    registry: Registry,
+    opened: Dataset,
+    task: Task,
+    path: Path,
+    name: str | None = None,
+    prelabeler: str | None = None,
+    score: float | None = None,
+    classes_by: str | None = None,
+    mapped: Sequence[str] = (),
+    settings: Sequence[str] = (),
+) -> tuple[str, PrelabelerSpec, Recognition, str | dict[str, str]]:
+    """Recognise a model and write it to `trainset.toml`: its name there, adapter, evidence, and how classes map."""
+    from trainset.onnx import model_digest
+
+    spec, found = _recognise(registry, opened, path, task, prelabeler)
+    chosen = _merged(found.settings, settings, score)
+    for question in found.questions:
+        if not _has(chosen, question.setting):
+            raise UsageError(
+                f"{path.name}: {question.text}",
+                hint=" or ".join(f"--set {question.setting}={c}" for c in question.choices),
+            )
+    classes = _classes(task, found, classes_by, mapped)
+    label = name or path.stem
+    if not NAME.fullmatch(label):
+        raise UsageError(f"{label!r} cannot name a model", hint="name it with --name, in letters, digits, - and _")
+    resolved = path.resolve()
+    convert(spec.settings, {"path": str(resolved), **chosen} if spec.recognise else chosen, f"model {label!r}")
+    inside = resolved.is_relative_to(opened.root)
+    with editing(opened.root) as document:
+        entry: dict[str, Any] = {"task": task.name, "prelabeler": spec.name}
+        if inside:
+            entry["path"] = resolved.relative_to(opened.root).as_posix()
+        entry |= {"digest": model_digest(path), "classes": classes, "settings": chosen}
+        toml_table(document, "models")[label] = entry
+    if not inside:
+        opened.machine.set("models", label, str(resolved))
+    return label, spec, found, classes
 
 
 def _tensor(tensor: Any) -> tuple[str, str]:
@@ -182,7 +203,8 @@ def _said(task: Task, found: Recognition, classes: str | dict[str, str]) -> str:
             "classs", "classes"
         )
     if classes == "by-index":
-        return f"class i is the label of index i: the model names no classes, and both count {found.class_count}"
+        matched = sum(0 <= label.index < (found.class_count or 0) for label in task.active)
+        return f"class i is the label of index i: {matched} of its {found.class_count} classes have a label"
     names = {n.casefold() for label in task.active for n in (label.id, label.title)}
     known = [c for c in found.classes or () if c.casefold() in names]
     rest = len(found.classes or ()) - len(known)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from trainset.commands.common import json_option, say, show, show_json
@@ -25,7 +27,7 @@ _KINDS = {
 def plugins(as_json: bool) -> None:
     """What is installed, from which distribution and version, and what is broken and why."""
     found = Workspace()
-    told = []
+    told: list[dict[str, Any]] = []
     for plugin in found.manager.plugins:
         specs = [] if plugin.error else [s for s in found.registry.every() if found.registry.owner(s) is plugin]
         provides = [
@@ -50,7 +52,7 @@ def plugins(as_json: bool) -> None:
     else:
         for p in told:
             show(f"{p['distribution']} {p['version']}" + (f"  broken: {p['error']}" if p["error"] else ""))
-            for s in p["provides"]:  # type: ignore[union-attr]
+            for s in p["provides"]:
                 show(f"  {s['kind']:<13} {s['name']:<24} {s['summary']}")
     if any(p["error"] for p in told):
         say("upgrade or uninstall what is broken; the rest works without it")

@@ -22,6 +22,7 @@ from trainset.core.dataset import Dataset
 from trainset.core.deciding import reviewer as who
 from trainset.core.desk import ReviewDesk
 from trainset.core.keys import key_collisions
+from trainset.core.model import Task
 from trainset.errors import ConfigError, PluginError
 from trainset.plugins.registry import Registry, load
 from trainset.plugins.specs import ViewSpec
@@ -33,26 +34,28 @@ from trainset.plugins.specs import ViewSpec
 @where_option
 def review(task_name: str | None, reviewer: str | None, where: str) -> None:
     """Review what waits for a person, or what --where names, in this terminal."""
-    from trainset.tui import run_review
-
     registry = workspace().registry
     with dataset() as opened:
         task = task_of(opened, task_name)
-        spec = view_for(registry, opened, task.type)
-        handle = _who(opened, reviewer)
-        desk = ReviewDesk(opened, task, handle, where)
-        try:
-            code = run_review(
-                desk, load(spec.factory), TaskContext(opened, task), min_look=opened.config.review.min_look / 1000
-            )
-        finally:
-            desk.close()
-        say(
-            f"{plural(desk.uncommitted(), 'decision')} not committed: `trainset commit`"
-            if desk.uncommitted()
-            else "everything is committed"
-        )
+        code = open_screen(registry, opened, task, _who(opened, reviewer), where)
         click.get_current_context().exit(code)
+
+
+def open_screen(registry: Registry, opened: Dataset, task: Task, handle: str, where: str = "") -> int:
+    """Review in this terminal until the reviewer leaves; the exit code."""
+    from trainset.tui import run_review
+
+    spec = view_for(registry, opened, task.type)
+    desk = ReviewDesk(opened, task, handle, where)
+    try:
+        code = run_review(
+            desk, load(spec.factory), TaskContext(opened, task), min_look=opened.config.review.min_look / 1000
+        )
+    finally:
+        desk.close()
+    loose = desk.uncommitted()
+    say(f"{plural(loose, 'decision')} not committed: `trainset commit`" if loose else "everything is committed")
+    return code
 
 
 def view_for(registry: Registry, opened: Dataset, kind: str) -> ViewSpec:

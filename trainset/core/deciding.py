@@ -197,6 +197,8 @@ class Recorder:
                 if name in known and (problem := known[name].problem(value)):
                     raise UsageError(problem)
         for found in self.dataset.kit.modality.check(row.item, annotations):
+            if found.note:
+                continue
             raise UsageError(f"{row.item.key}, {found.where}: {found.message}")
         return Raw(self.dataset.codec.encode(with_ids(annotations)))
 

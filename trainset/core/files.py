@@ -37,21 +37,31 @@ def digest_files(paths: list[Path]) -> str:
 
 
 def walk(path: Path) -> Iterator[Path]:
-    """The files at or below `path`, sorted by name folder by folder; hidden files and folders are passed over."""
+    """The files at or below `path`, sorted by name folder by folder.
+
+    Hidden files and folders are passed over, and so is a folder that a link leads back to. A folder that cannot be read
+    is yielded itself, as a file would be, so that whoever opens it says why.
+    """
+    yield from _walk(path, frozenset())
+
+
+def _walk(path: Path, above: frozenset[Path]) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    folders: list[str] = []
-    with os.scandir(path) as entries:
-        for entry in sorted(entries, key=lambda e: os.fsencode(e.name)):
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                folders.append(entry.path)
-            elif entry.is_file():
-                yield Path(entry.path)
-    for folder in folders:
-        yield from walk(Path(folder))
+    here = path.resolve()
+    if here in above:
+        return
+    try:
+        with os.scandir(path) as entries:
+            found = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: os.fsencode(e.name))
+    except PermissionError:
+        yield path
+        return
+    yield from (Path(e.path) for e in found if e.is_file())
+    for entry in found:
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), above | {here})
 
 
 def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:

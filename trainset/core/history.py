@@ -227,11 +227,14 @@ class Repository:
         return self._git("rev-parse", "--is-shallow-repository") == "true"
 
 
-def init(folder: Path) -> None:
-    """Make `folder` a Git repository, unless it is in one."""
+def init(folder: Path, own: bool = False) -> None:
+    """Make `folder` a Git repository; where it is in one already, only if it is to have its `own`."""
     import git
 
     try:
-        git.Repo(folder, search_parent_directories=True)
+        if not own:
+            git.Repo(folder, search_parent_directories=True)
+            return
     except git.InvalidGitRepositoryError:
-        git.Repo.init(folder)
+        pass
+    git.Repo.init(folder)

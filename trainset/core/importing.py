@@ -309,13 +309,15 @@ class Importing:
         item = self._fresh.get(key) or self.dataset.item(key)
         kept = []
         for annotation in found.annotations:
-            wrong = next(iter(self.dataset.kit.modality.check(item, [annotation])), None)
-            if wrong is None:
-                kept.append(annotation)
-            else:
+            fatal = False
+            for wrong in self.dataset.kit.modality.check(item, [annotation]):
+                fatal = fatal or not wrong.note
+                left = "" if wrong.note else "; it was left out"
                 self.report.problems.append(
-                    Problem(found.name, f"{annotation.label}: {wrong.message}; it was left out")
+                    Problem(found.name, f"{annotation.label}: {wrong.message}{left}", wrong.note)
                 )
+            if not fatal:
+                kept.append(annotation)
         return kept
 
     # -- predictions ----------------------------------------------------------------------------------------

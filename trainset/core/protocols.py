@@ -40,10 +40,14 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong with an item, an annotation or an imported line. `where` names file, line or object."""
+    """Something wrong with an item, an annotation or an imported line. `where` names file, line or object.
+
+    A `note` is worth saying, but takes nothing away: what it speaks of is kept.
+    """
 
     where: str
     message: str
+    note: bool = False
 
 
 class Media(Protocol):

@@ -1,0 +1,1 @@
+"""Label formats of images: an importer and an exporter each, in a module of the format's name."""

@@ -1,0 +1,213 @@
+"""COCO files as typed values: decoded at once where they are sound, element by element where they are not.
+
+What is not used stays undecoded (`msgspec.Raw`), and the garbage collector pauses while the objects are built: they
+are many, and none of them is garbage.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from trainset.errors import TrainsetError
+from trainset.plugins import Problem
+from trainset_vision.formats.reading import read_bytes
+
+T = TypeVar("T")
+Id = int | str
+NOTHING = Raw(b"")
+
+_CONSTANT = re.compile(rb'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)', re.DOTALL)
+_EDGE = 1 << 16
+
+
+class Image(Struct, gc=False):
+    """An entry of `images`."""
+
+    id: Id
+    file_name: str
+    width: float | None = None
+    height: float | None = None
+
+
+class Category(Struct, gc=False):
+    """An entry of `categories`."""
+
+    id: int
+    name: str
+
+
+class Object(Struct, gc=False):
+    """An entry of `annotations`, or of a results file. `bbox` is `[x, y, width, height]` in pixels."""
+
+    image_id: Id
+    category_id: int | None = None
+    bbox: tuple[float, ...] | None = None
+    id: Id | None = None
+    iscrowd: int | bool | None = None
+    score: float | None = None
+    file_name: str | None = None
+    attributes: dict[str, Any] | None = None
+    segmentation: Raw = NOTHING
+    keypoints: Raw = NOTHING
+
+
+class Listing(Struct):
+    """What an instances file lists; `annotations` are those that could be decoded."""
+
+    images: list[Image]
+    categories: list[Category]
+    annotations: list[Object] = []
+
+
+class _Instances(Struct):
+    images: list[Image]
+    categories: list[Category]
+    annotations: list[Object]
+
+
+class _Elements(Struct):
+    images: list[Raw]
+    categories: list[Raw]
+    annotations: list[Raw]
+
+
+class _Names(Struct):
+    images: list[Image]
+    categories: list[Category]
+
+
+class _Categories(Struct):
+    categories: list[Category]
+
+
+def looks_like(path: Path) -> str | None:
+    """ "instances" or "results" where the first and last bytes of a file look like COCO, else None."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_EDGE).removeprefix(b"\xef\xbb\xbf").lstrip()
+            stream.seek(max(0, stream.seek(0, 2) - _EDGE))
+            edges = head + stream.read(_EDGE)
+    except OSError:
+        return None
+    if head.startswith(b"["):
+        return "results" if b'"image_id"' in head and b'"category_id"' in head else None
+    named = sum(name in edges for name in (b'"images"', b'"annotations"', b'"categories"', b'"image_id"'))
+    return "instances" if head.startswith(b"{") and b'"shapes"' not in head and named >= 2 else None
+
+
+def read_instances(path: Path) -> tuple[Listing, list[Problem]]:
+    """The images, categories and annotations of a file, and which elements could not be decoded."""
+    with _paused_gc():
+        try:
+            found = _decode(path, _data(path), _Instances)
+        except msgspec.ValidationError:
+            return _one_by_one(path)
+        return Listing(found.images, found.categories, found.annotations), []
+
+
+def _one_by_one(path: Path) -> tuple[Listing, list[Problem]]:
+    try:
+        found = _decode(path, _data(path), _Elements)
+    except msgspec.ValidationError as error:
+        raise _not_coco(path, error) from error
+    problems: list[Problem] = []
+    images = _elements(path, "images", found.images, Image, problems)
+    categories = _elements(path, "categories", found.categories, Category, problems)
+    return Listing(images, categories, _elements(path, "annotations", found.annotations, Object, problems)), problems
+
+
+def read_results(path: Path) -> tuple[list[Object], list[Problem]]:
+    """The entries of a results file, and which could not be decoded."""
+    with _paused_gc():
+        try:
+            return _decode(path, _data(path), list[Object]), []
+        except msgspec.ValidationError:
+            pass
+        try:
+            found = _decode(path, _data(path), list[Raw])
+        except msgspec.ValidationError as error:
+            raise _not_coco(path, error) from error
+        problems: list[Problem] = []
+        return _elements(path, "", found, Object, problems), problems
+
+
+def read_names(path: Path) -> Listing:
+    """The images and categories of a file; its annotations are passed over."""
+    try:
+        found = _decode(path, _data(path), _Names)
+    except msgspec.ValidationError as error:
+        raise _not_coco(path, error) from error
+    return Listing(found.images, found.categories)
+
+
+def read_categories(path: Path) -> list[Category]:
+    """The categories of a file, in its order."""
+    try:
+        found: list[Category] = _decode(path, _data(path), _Categories).categories
+    except msgspec.ValidationError as error:
+        raise _not_coco(path, error) from error
+    return found
+
+
+def _data(path: Path) -> bytes:
+    data = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
+    if not data.strip():
+        raise TrainsetError(f"{path}: the file is empty", hint="export it again from the tool that wrote it")
+    return data
+
+
+def _decode(path: Path, data: bytes, kind: Any) -> Any:
+    """`data` as `kind`; ValidationError where it is sound JSON of another shape, TrainsetError where it is not."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except UnicodeDecodeError as error:
+        raise TrainsetError(f"{path}: it is not UTF-8: {error}", hint="save the file as UTF-8") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        sound = _CONSTANT.sub(_quoted, data)  # NaN and Infinity as texts: then only their elements are refused
+        if sound != data:
+            return _decode(path, sound, kind)
+        raise TrainsetError(f"{path}: {error}", hint="the file is damaged: export it again") from error
+
+
+def _quoted(found: re.Match[bytes]) -> bytes:
+    token = found[0]
+    return token if token.startswith(b'"') else b'"%b"' % token
+
+
+def _elements(path: Path, field: str, found: list[Raw], kind: type[T], problems: list[Problem]) -> list[T]:
+    decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(kind)
+    sound: list[T] = []
+    for index, raw in enumerate(found):
+        try:
+            sound.append(decoder.decode(raw))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            problems.append(Problem(f"{path.name}: {field}[{index}]", str(error)))
+    return sound
+
+
+def _not_coco(path: Path, error: msgspec.ValidationError) -> TrainsetError:
+    return TrainsetError(
+        f"{path}: this is no COCO file: {error}",
+        hint="an instances file has images, annotations and categories; a results file is a list of boxes with image_id",
+    )
+
+
+@contextmanager
+def _paused_gc() -> Iterator[None]:
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,127 @@
+"""Images sorted into a folder for each class, optionally below one for each split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
+from pathlib import Path, PurePosixPath
+
+from trainset.core.model import Class, Label
+from trainset.errors import TrainsetError
+from trainset.plugins import ExportContext, ImportContext, Imported, Labelled, Loss, Problem, Recognition
+from trainset_vision.formats.reading import Tally, images_below, is_image, match, split_name
+from trainset_vision.formats.writing import LOSSES, Filter, Labels, pick, split_folder
+
+_NOT_CLASSES = {"images", "labels", "annotations", "jpegimages", "imagesets"}
+
+
+class FolderImporter:
+    """Reads `<class>/<image>` or `<split>/<class>/<image>`; deeper folders belong to the class above them."""
+
+    def sniff(self, src: Path) -> Recognition | None:
+        """A folder of folders with images; a weak sign, since other formats have such folders too."""
+        if not src.is_dir():
+            return None
+        names = list(dict.fromkeys(name for _, name, _ in _class_folders(src)))
+        if not names or _NOT_CLASSES & {name.lower() for name in names}:
+            return None
+        return Recognition(evidence=[f"{src.name} has folders of images: {', '.join(names[:5])}"], confidence=0.3)
+
+    def classes(self, src: Path) -> Sequence[tuple[int | None, str]]:
+        """The names of the folders, by name: folders have no other order."""
+        return [(None, name) for name in sorted({name for _, name, _ in _class_folders(src)})]
+
+    def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
+        """An item for each image."""
+        if not src.is_dir():
+            raise TrainsetError(f"{src}: this is no folder", hint="name the folder that holds a folder for each class")
+        tally = Tally()
+        empty = True
+        for split, name, folder in _class_folders(src):
+            empty = False
+            for path in images_below(folder):
+                ways = [path.relative_to(base).as_posix() for base in (src, folder.parent, folder)]
+                known, _ = match(context, (*ways, path.name))
+                yield Imported(name=known, annotations=[Class(label=name)], path=path, split=split)
+        if empty:
+            raise TrainsetError(f"{src}: no folder in it has images", hint="each class is a folder of images")
+        for path in sorted(src.iterdir()):
+            if path.is_file() and is_image(path):
+                tally.add("images are in no class's folder and are left out", path.name)
+        yield from tally.problems(str(src))
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _has_images(folder: Path) -> bool:
+    return next(images_below(folder), None) is not None
+
+
+def _class_folders(src: Path) -> Iterator[tuple[str | None, str, Path]]:
+    """Split, class and folder. A folder with a split's name that holds folders and no images is a split."""
+    for folder in _folders(src):
+        split, inner = split_name(folder.name), _folders(folder)
+        if split is not None and inner and not any(is_image(p) for p in folder.iterdir() if p.is_file()):
+            yield from ((split, one.name, one) for one in inner if _has_images(one))
+        elif _has_images(folder):
+            yield None, folder.name, folder
+
+
+class FolderExporter:
+    """Writes `<class>/<image>`, below `<split>` for items that have one. The images are the export: they must come along."""
+
+    losses = pick(
+        LOSSES, ("types", "unusable", "attributes", "item-attributes", "scores", "tracks", "notes", "states")
+    ) | {
+        "renamed": "an image is renamed where another of its class already has its name",
+        "splits": "a split of another name than train, val and test is later taken for a class",
+        "several": "of several classes only the first is written",
+        "none": "items without a class are left out, also those that a person left so",
+    }
+
+    def write(self, rows: Iterable[Labelled], dest: Path, context: ExportContext) -> Iterator[Loss]:
+        """One pass over the rows; of them only the names stay in memory."""
+        if context.media_mode == "none":
+            raise TrainsetError("image folders hold nothing but images", hint="export with media: copy or link them")
+        classes = Filter(Class, Labels(context.task), self.losses)
+        taken: set[str] = set()
+        dest.mkdir(parents=True, exist_ok=True)
+        for row in rows:
+            given, lost = classes.take(row)
+            yield from lost
+            if not given:
+                yield Loss("none", row.item.key)
+                continue
+            if len(given) > 1:
+                yield Loss("several", row.item.key, ", ".join(label.title for label, _ in given[1:]))
+            folder = PurePosixPath(_class_folder(given[0][0]))
+            if row.split is not None:
+                if split_name(row.split) != row.split:
+                    yield Loss("splits", row.item.key, row.split)
+                folder = split_folder(row.split, "") / folder
+            place = next(place for place in _places(row.name, folder) if str(place).casefold() not in taken)
+            taken.add(str(place).casefold())
+            if place.name != PurePosixPath(row.name).name:
+                yield Loss("renamed", row.item.key, str(place))
+            context.place(row.item, dest / place)
+
+
+def _places(name: str, folder: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Where an image may go: without the folders of its class that its name begins with, as it is, or numbered."""
+    path = PurePosixPath(name)
+    for prefix in (folder, PurePosixPath(folder.name)):
+        if path.is_relative_to(prefix) and path != prefix:
+            yield folder / path.relative_to(prefix)
+    yield folder / path
+    for number in count(2):
+        yield folder / path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def _class_folder(label: Label) -> str:
+    """A label's title, or its id where the title cannot be a folder or would be taken for a split."""
+    for name in (label.title, label.id):
+        if not (set(name) & set('/\\\0:*?"<>|') or name.startswith(".") or name != name.strip() or split_name(name)):
+            return name
+    raise TrainsetError(f"the label {label.id!r} cannot be the name of a folder", hint="give it another name")

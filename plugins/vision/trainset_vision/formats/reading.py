@@ -1,0 +1,118 @@
+"""What the importers share: matching names, splits, sizes of images, and counting what is not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from trainset.core.model import Item
+from trainset.errors import MediaError, TrainsetError
+from trainset.plugins import ImportContext, Problem, walk
+from trainset_vision.media.header import NotRead, read_header
+from trainset_vision.media.pixels import opened
+from trainset_vision.modality import SUFFIXES
+
+LIMIT = 1e9
+"""No image is as large: a coordinate beyond it is an error, and cannot overflow what is computed from it."""
+
+_SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+def split_name(name: str) -> str | None:
+    """The split that a folder or file of this name holds (`valid` is `val`), None if it is not the name of one."""
+    return _SPLITS.get(name.lower())
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file's name is one of an image."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def images_below(folder: Path) -> Iterator[Path]:
+    """The image files in a folder and its folders, hidden ones left out, in a stable order."""
+    return (path for path in walk(folder) if is_image(path))
+
+
+def match(context: ImportContext, names: Iterable[str]) -> tuple[str, Item | None]:
+    """The first of several names for a medium by which the dataset knows an item; the first of all if none."""
+    first = None
+    for name in names:
+        first = first or name
+        if (item := context.find(name)) is not None:
+            return name, item
+    return first or "", None
+
+
+def with_suffixes(stem: str) -> Iterator[str]:
+    """The file names that an image with this stem may have."""
+    for suffix in SUFFIXES:
+        yield stem + suffix
+
+
+def size_of_file(path: Path) -> tuple[int, int] | None:
+    """Upright width and height from an image's header, None if it cannot be read."""
+    try:
+        with opened(path) as stream:
+            return read_header(stream).size
+    except (MediaError, NotRead):
+        return None
+
+
+def size_in_meta(meta: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Upright width and height as an item's `meta` has them."""
+    width, height = meta.get("width"), meta.get("height")
+    return (width, height) if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0 else None
+
+
+def wrong_box(x: float, y: float, w: float, h: float) -> str | None:
+    """Why these numbers are no box, None if they are one."""
+    if not (abs(x) < LIMIT and abs(y) < LIMIT and abs(w) < LIMIT and abs(h) < LIMIT):
+        return f"the box [{x:g}, {y:g}, {w:g}, {h:g}] lies outside of any image"
+    if w <= 0 or h <= 0:
+        return f"the box has no area: it is {w:g}×{h:g}"
+    return None
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes; TrainsetError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TrainsetError(f"{path}: it cannot be read: {error.strerror}", hint="name an existing file") from error
+
+
+def read_text(path: Path) -> str:
+    """A file's text: UTF-8, or what its byte order mark says. TrainsetError names the first byte that is neither."""
+    data = read_bytes(path)
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise TrainsetError(
+            f"{path}: byte {error.start} is not {encoding.removesuffix('-sig').upper()}", hint="save the file as UTF-8"
+        ) from error
+
+
+class Tally:
+    """Counts what comes in large numbers, so that it is said once, with the first place where it was met."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._first: dict[str, str] = {}
+        self._notes: set[str] = set()
+
+    def add(self, message: str, where: str = "", count: int = 1, *, note: bool = False) -> None:
+        """One more (or `count`) of `message`, which reads on after a number: "polygons are not read".
+
+        A `note` is of what was kept.
+        """
+        if note:
+            self._notes.add(message)
+        self._counts[message] = self._counts.get(message, 0) + count
+        self._first.setdefault(message, f" (first: {where})" if where else "")
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        """One Problem a message."""
+        for message, count in self._counts.items():
+            yield Problem(where, f"{count} {message}{self._first[message]}", note=message in self._notes)

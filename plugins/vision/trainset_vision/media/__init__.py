@@ -1,0 +1,1 @@
+"""Image files: what their headers declare, and their pixels."""

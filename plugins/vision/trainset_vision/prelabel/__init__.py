@@ -1,0 +1,1 @@
+"""Models and algorithms that propose labels for images."""

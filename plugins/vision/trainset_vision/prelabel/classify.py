@@ -1,0 +1,162 @@
+"""Image classifiers: one score for each class, as logits or as probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from trainset.core.model import Class, Item, Task
+from trainset.errors import ModelError
+from trainset.onnx import ModelInfo, inspect
+from trainset.plugins import Recognition
+from trainset_vision.prelabel.adapter import ImageModel, ModelSettings, Output, class_names, declared_size, probe, unfit
+from trainset_vision.prelabel.preprocess import ImageInput, Preprocess, image_input
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and standard deviation of ImageNet's training images, RGB in 0..1."""
+
+Values = Literal["logits", "probabilities"]
+
+
+class ClassifySettings(ModelSettings, kw_only=True, frozen=True):
+    """`values` says what the model returns; None finds out. `score` is the least that a class needs to be proposed: by
+    default 0.5 in a task with `many` classes, where each stands for itself, and 0 for the best of all otherwise."""
+
+    score: float | None = None
+    values: Values | None = None
+
+
+def recognise(path: Path, task: Task) -> Recognition | None:
+    """A model from one image of 1 or 3 channels to one row of two or more scores; None for anything else."""
+    if task.type != "classify":
+        return None
+    info = inspect(path)
+    guess = _preprocess(info)
+    count = _class_count(info)
+    if guess is None or count is None:
+        return None
+    pre, assumption, sure = guess
+    values, reason = _values(info, pre, task)
+    names = class_names(info)
+    if names and len(names) != count:
+        raise ModelError(
+            f"{path.name} contradicts itself: its metadata names {len(names)} classes, but it scores {count}",
+            hint="export the model again",
+        )
+    fits = len(task.active) == count
+    return Recognition(
+        evidence=(
+            f"it takes one image and returns {count} scores" + (", one for each label of the task" if fits else ""),
+            assumption,
+            reason,
+        ),
+        settings={"values": values, "preprocess": pre.table()},
+        classes=names,
+        class_count=count,
+        confidence=1.0 if sure else 0.7 if fits else 0.5,
+    )
+
+
+class Classify(ImageModel):
+    """A classifier of whole images."""
+
+    def __init__(self, settings: ClassifySettings, task: Task) -> None:
+        self.settings = settings
+        info = inspect(Path(settings.path))
+        guess = _preprocess(info)
+        count = _class_count(info)
+        if guess is None or count is None:
+            raise unfit(info, "a classifier of images")
+        super().__init__(settings, guess[0])
+        self.check_names(count)
+        self._count = count
+        self._many = task.many
+        self._least = (0.5 if task.many else 0.0) if settings.score is None else settings.score
+        self.values = settings.values or _values(info, self.preprocess, task)[0]
+
+    def decode(self, output: Output, item: Item) -> Sequence[Class]:
+        """The best class with its probability, or every class from the threshold on where the task takes `many`."""
+        array, _ = self.sound(output)
+        scores = array.reshape(-1).astype(np.float64)
+        if len(scores) != self._count:
+            raise ModelError(f"{self.info.path.name}: {len(scores)} scores, but {self._count} classes")
+        if self.values == "logits":
+            scores = _sigmoid(scores) if self._many else _softmax(scores)
+        elif scores.min() < -1e-3 or scores.max() > 1 + 1e-3:
+            raise ModelError(
+                f"{self.info.path.name}: scores from {scores.min():.3g} to {scores.max():.3g} are no probabilities",
+                hint='set `values = "logits"` in its settings in trainset.toml',
+            )
+        order = np.argsort(-scores, kind="stable")[: None if self._many else 1]
+        return [
+            Class(id=f"p{n}", label=self.label(int(i)), score=round(float(scores[i].clip(0, 1)), 4))
+            for n, i in enumerate((i for i in order if scores[i] >= self._least), 1)
+        ]
+
+
+def _class_count(info: ModelInfo) -> int | None:
+    """The scores in the only output, `(batch, n)` or `(batch, n, 1, 1)`; None for other models."""
+    if len(info.outputs) != 1:
+        return None
+    _, *shape = info.outputs[0].shape or (1,)
+    count = shape[0] if shape and all(d == 1 for d in shape[1:]) else None
+    return count if isinstance(count, int) and count >= 2 else None
+
+
+def _preprocess(info: ModelInfo) -> tuple[Preprocess, str, bool] | None:
+    """Preprocessing, what was assumed for it, and whether the file says so itself."""
+    takes = image_input(info)
+    if takes is None or info.metadata.get("task", "classify") != "classify":
+        return None
+    size = takes.size or declared_size(info) or ((224, 224) if takes.depth == 3 else (28, 28))
+    channels: Literal["RGB", "GREY"] = "RGB" if takes.depth == 3 else "GREY"
+    pre = Preprocess(size=size, fit="center-crop", channels=channels, layout=takes.layout, dtype=takes.dtype)
+    if "task" in info.metadata:
+        return pre, "its metadata says: task classify; pixels go in as 0..1, as Ultralytics trains", True
+    assumed, changes = _assumed(takes, info.producer)
+    reason = f"{assumed} is assumed: the file does not say how it was trained; set `preprocess` if it was otherwise"
+    return msgspec.structs.replace(pre, **changes), reason, False
+
+
+def _assumed(takes: ImageInput, producer: str) -> tuple[str, dict[str, Any]]:
+    """What is most usual for models that take this, and the fields of `Preprocess` that say so."""
+    if takes.dtype == "uint8":
+        return "bytes as they are", {"scale": 1.0}
+    if takes.depth == 1 and producer == "pytorch":
+        return "grey in -1..1, as is usual with PyTorch,", {"fit": "stretch", "mean": (0.5,), "std": (0.5,)}
+    if takes.depth == 1:
+        return "grey in 0..255", {"fit": "stretch", "scale": 1.0}
+    if takes.layout == "NHWC":
+        return "RGB in -1..1, as is usual with TensorFlow,", {"mean": (0.5,), "std": (0.5,)}
+    return "RGB normalised by ImageNet's mean and deviation", {"mean": IMAGENET[0], "std": IMAGENET[1]}
+
+
+def _values(info: ModelInfo, pre: Preprocess, task: Task) -> tuple[Values, str]:
+    """What the scores are, and how that shows: in the last operator, or else in a trial run."""
+    operator = info.last.get(info.outputs[0].name)
+    if operator in ("Softmax", "Sigmoid"):
+        return "probabilities", f"its last operator is {operator}: the scores are probabilities"
+    arrays = probe(info.path, pre)
+    if arrays is None:
+        return "logits", "the scores are taken as logits"
+    first = arrays[0].reshape(len(arrays[0]), -1).astype(np.float64)
+    if first.min() >= 0 and np.abs(first.sum(axis=1) - 1).max() <= 1e-3:
+        return "probabilities", "on an even grey picture the scores sum to 1: they are probabilities"
+    squash = "a sigmoid for each" if task.many else "softmax"
+    return "logits", f"on an even grey picture the scores do not sum to 1: they are logits, and {squash} follows"
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(logits - logits.max())
+    found: NDArray[np.float64] = powers / powers.sum()
+    return found
+
+
+def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = 1 / (1 + np.exp(-logits.clip(-60, 60)))
+    return found

@@ -1,0 +1,1 @@
+"""What the review screen asks and tells in a box of its own."""

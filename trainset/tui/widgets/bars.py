@@ -1,0 +1,102 @@
+"""The one-line bars: where one is, how things stand, and which keys there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.widgets import Static
+
+from trainset.core.protocols import Key
+from trainset.core.session import Notice
+from trainset.tui.canvas.graphemes import fitted, fitted_end, width
+from trainset.tui.widgets.colors import MUTED
+
+GAP = "   "
+_NOTICES = {"saved": ("✓ ", "$success"), "refused": ("! ", "$warning"), "error": ("✗ ", "bold $error")}
+_KEY_NAMES = {
+    "question_mark": "?", "semicolon": ";", "slash": "/", "plus": "+", "minus": "-", "equals_sign": "=", "comma": ",",
+    "full_stop": ".", "left_square_bracket": "[", "right_square_bracket": "]", "pageup": "PgUp", "pagedown": "PgDn",
+    "enter": "Enter", "tab": "Tab", "space": "Space", "left": "←", "right": "→", "up": "↑", "down": "↓",
+    "escape": "Esc", "apostrophe": "'", "quotation_mark": '"', "colon": ":", "exclamation_mark": "!",
+    "less_than_sign": "<", "greater_than_sign": ">", "shift+tab": "S-Tab",
+}  # fmt: skip
+
+
+def key_name(key: str) -> str:
+    """How a key is called on screen, given Textual's name of it."""
+    if key in _KEY_NAMES:
+        return _KEY_NAMES[key]
+    modifier, plus, plain = key.rpartition("+")
+    return f"{modifier}+{key_name(plain)}" if plus else key
+
+
+class Bar(Static):
+    """A line that is repainted only when what it says changes."""
+
+    DEFAULT_CSS = "Bar { height: 1; width: 100%; padding: 0 1; }"
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self._said = Content()
+
+    def say(self, content: Content) -> None:
+        """Show this line."""
+        if not content.is_same(self._said):
+            self._said = content
+            self.update(content, layout=False)
+
+
+def spread(left: Sequence[tuple[str, str]], right: Sequence[tuple[str, str]], cells: int) -> Content:
+    """Styled pieces from the left, others to the right end; the left's last pieces give way when it gets narrow."""
+    room = cells - sum(width(text) for text, _ in right)
+    parts: list[tuple[str, str]] = []
+    for text, style in left:
+        shown = fitted(text, max(0, room - 1))
+        parts.append((shown, style))
+        room -= width(shown)
+    return Content.assemble(*parts, " " * max(0, room), *right)
+
+
+def where_line(task: str, key: str, state: str, why: str, waiting: int, cells: int) -> Content:
+    """The task, the item's key (first to stay), its state, why it is here, and how many wait."""
+    right = [(f"{waiting:,} left", "bold")]
+    room = cells - sum(map(width, (task, GAP, right[0][0]))) - 1
+    left = [(f"{task}{GAP}", MUTED), (fitted_end(key, room), "bold"), (f"{GAP}{state}", "$accent")]
+    if why:
+        left.append((f"{GAP}why: {why}", MUTED))
+    return spread(left, right, cells)
+
+
+def status_line(notice: Notice, facts: Sequence[str], cells: int) -> Content:
+    """What was last done or refused, and the facts that always stand there."""
+    mark, style = _NOTICES.get(notice.kind, ("", ""))
+    right = [(" · ".join(facts), MUTED)]
+    if not notice.text:
+        return spread([("✓ saved", "$success")], right, cells)
+    return spread([(mark + notice.text, style)], right if notice.kind != "error" else [], cells)
+
+
+def key_line(keys: Sequence[tuple[str, str]], cells: int) -> Content:
+    """As many (key, word) pairs as fit, help always among them."""
+    help_key = ("?", "help")
+    room = cells - len("? help")
+    parts: list[tuple[str, str]] = []
+    for key, word in keys:
+        length = width(key) + 1 + width(word) + 2
+        if length > room:
+            break
+        room -= length
+        parts += [(key, "bold $accent"), (f" {word}  ", MUTED)]
+    return Content.assemble(*parts, (help_key[0], "bold $accent"), (f" {help_key[1]}", MUTED))
+
+
+def view_keys(keys: Sequence[Key]) -> list[tuple[str, str]]:
+    """A view's keys for the bar: each command's letters (or else its other keys) together, with its name."""
+    together: dict[str, list[str]] = {}
+    for key in keys:
+        together.setdefault(key.command, []).append(key.key)
+    return [
+        ("".join([key for key in names if len(key) == 1][:4]) or key_name(names[0]), command.replace("-", " "))
+        for command, names in together.items()
+    ]
