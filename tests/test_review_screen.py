@@ -47,7 +47,7 @@ class ImageView:
     keys = (
         Key("h", "move", "move left", -1),
         Key("l", "move", "move right", 1),
-        Key("z", "zoom-object", "zoom to the object"),
+        Key("z", "zoom", "zoom to the object"),
         Key("b", "ask", "new box"),
     )
 
@@ -74,7 +74,7 @@ class ImageView:
         if command in ("next", "previous") and self.boxes:
             self.at = (self.at + (1 if command == "next" else -1)) % len(self.boxes)
             return Effect()
-        if command == "zoom-object":
+        if command == "zoom":
             x0, y0, x1, y1 = self.boxes[self.at].box
             return Effect(region=Rect(x0, y0, x1 - x0, y1 - y0))
         if command == "ask":

@@ -81,12 +81,12 @@ class Desk:
 
     def versions(self, item):
         if item.key not in self.proposals:
-            return {}
+            return {"new": ()}
         proposed = (Class(id=f"p{i}", label=x, score=0.5) for i, x in enumerate(self.proposals[item.key]))
         return {"model": tuple(proposed)}
 
     def state(self, item):
-        return "predicted"
+        return "predicted" if item.key in self.proposals else "unlabelled"
 
     def item_attributes(self, item):
         return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,10 @@ class PluginKit:
     def _modality(self) -> ModalitySpec:
         names = [s.name for s in self.registry.all(ModalitySpec)]
         if self.name not in names:
-            raise ConfigError(f"no installed plugin knows the modality {self.name!r}",
-                              hint=f"`pip install 'trainset[{self.name}]'`; installed: {', '.join(names) or 'none'}")  # fmt: skip
+            raise ConfigError(
+                f"no installed plugin knows the modality {self.name!r}",
+                hint=f"install the plugin that brings it; installed: {', '.join(names) or 'none'}",
+            )
         return self.registry.get(ModalitySpec, self.name)
 
     @cached_property
@@ -61,26 +63,38 @@ class PluginKit:
         made: Modality = load(self._modality.factory)()
         return made
 
+    def media_settings(self, table: Mapping[str, Any]) -> Any:
+        """The `[media]` table as the modality's own settings."""
+        kind = self._modality.settings
+        return table if kind is None else convert(kind, table, "[media]")
+
     @property
     def loads_as(self) -> str:
         """What a loaded item is called."""
         return self._modality.loads_as
 
     def types(self) -> Mapping[str, type[Annotation]]:
-        """The struct of every annotation tag."""
-        return self.registry.annotation_types()
+        """The struct of every annotation tag that the dataset may hold."""
+        return self.registry.annotation_types(self.name)
 
     def type_versions(self) -> Mapping[str, int]:
         """The newest version of every annotation tag that is understood."""
-        return {s.tag: s.version for s in self.registry.all(AnnotationSpec)}
+        return {s.tag: s.version for s in self.registry.all(AnnotationSpec, self.name)}
 
     def distributions(self) -> Mapping[str, str]:
-        """Names and versions of the distributions that registered something."""
-        return self.registry.versions()
+        """Names and versions of the distributions that registered something for the modality, or for all."""
+        return self.registry.versions(self.name)
 
     def tag(self, task: Task) -> str:
         """The annotation tag that answers a task."""
         return self.registry.annotation_for(task.type, self.name).tag
+
+    def unknown(self, tasks: Iterable[Task]) -> list[str]:
+        """What of a dataset with these tasks no installed plugin knows, in words."""
+        known = {kind for spec in self.registry.all(AnnotationSpec, self.name) for kind in spec.tasks}
+        modality = any(spec.name == self.name for spec in self.registry.all(ModalitySpec))
+        kinds = [f"tasks of type {kind!r}" for kind in sorted({task.type for task in tasks} - known)]
+        return kinds if modality else [f"the modality {self.name!r}", *kinds]
 
     def ops(self, tag: str) -> AnnotationOps:
         """How annotations of a tag are compared."""

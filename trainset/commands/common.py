@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from trainset.core.files import visible
 from trainset.core.model import Task
 from trainset.errors import TrainsetError
 from trainset.workspace import Workspace
+
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+"""What JSON may hold as it is, but a terminal would act on."""
 
 task_option = click.option(
     "--task", "-t", "task_name", metavar="T", help="The task; may be left out where there is one."
@@ -44,6 +48,10 @@ def dataset(revision: str | None = None) -> Iterator[Dataset]:
             say(
                 f"brought back {recovered.records} record(s) that Git had removed: {recovered.path.relative_to(opened.root)}"
             )
+        if unknown := opened.kit.unknown(opened.config.tasks.values()):
+            wrote = ", ".join(opened.absent())
+            say(f"no installed plugin knows {' or '.join(unknown)}: what is labelled is kept as it is, but not shown or edited"
+                + (f"; install {wrote}" if wrote else ""))  # fmt: skip
         yield opened
 
 
@@ -70,7 +78,8 @@ def visible_lines(text: str) -> str:
 def show_json(value: Any, *, lines: bool = False) -> None:
     """JSON on stdout: one object, indented, or one a line."""
     encoded = msgspec.json.encode(value)
-    click.echo(encoded if lines else msgspec.json.format(encoded, indent=2))
+    text = (encoded if lines else msgspec.json.format(encoded, indent=2)).decode()
+    click.echo(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def table(rows: Iterable[Sequence[object]], indent: str = "") -> list[str]:

@@ -44,8 +44,8 @@ def export(format_name: str, dest: Path, task_name: str | None, revision: str | 
     with dataset(revision) as opened:
         task = task_of(opened, task_name)
         spec = registry.get(FormatSpec, format_name, opened.config.dataset.modality)
-        tag = opened.kit.tag(task)
-        if spec.exporter is None or (spec.carries and tag not in spec.carries):
+        if spec.exporter is None or (spec.carries and opened.kit.tag(task) not in spec.carries):
+            tag = opened.kit.tag(task)
             able = ", ".join(
                 s.name
                 for s in registry.all(FormatSpec, opened.config.dataset.modality)

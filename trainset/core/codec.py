@@ -1,9 +1,10 @@
-"""Annotations between their stored bytes and typed values; what no installed plugin knows stays `Opaque`."""
+"""Annotations between their stored bytes and typed values; what no installed plugin can read stays `Opaque`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -57,7 +58,8 @@ class Codec:
         common = self._any.decode(raw)
         decoder = self._single.get(common.type)
         if decoder is not None and written.get(common.type, 1) <= self._versions.get(common.type, 1):
-            return decoder.decode(raw)
+            with suppress(msgspec.ValidationError):
+                return decoder.decode(raw)
         return Opaque(
             id=common.id,
             label=common.label,

@@ -344,6 +344,16 @@ class Dataset:
         """The runs of a task, by id."""
         return {name: run for name, run in self.index.runs().items() if run.task == task.name}
 
+    def absent(self) -> list[str]:
+        """The distributions, with versions, that wrote records of this dataset and are not installed."""
+        installed = self.kit.distributions()
+        wrote: dict[str, str] = {}
+        for (writer,) in self.index.db.execute(
+            "SELECT DISTINCT json_extract(CAST(header AS TEXT), '$.writer') FROM file WHERE header IS NOT NULL ORDER BY started"
+        ):
+            wrote.update(json.loads(writer or "{}"))
+        return [f"{name} {version}" for name, version in wrote.items() if name not in installed]
+
     def _same(self, task: Task, key: str, a: Sequence[str], b: Sequence[str]) -> bool:
         if [self._stored(x) for x in a] == [self._stored(x) for x in b]:
             return True

@@ -82,7 +82,6 @@ class Recorder:
         note: str | None = None,
         reason: str | None = None,
         seconds: float | None = None,
-        seen: Sequence[str] | None = None,
     ) -> bytes:
         """The JSON of such a decision, checked, for `record_all`. UsageError says what does not fit the task."""
         allowed = OF_OBJECTS if object is not None else WHOLE
@@ -108,7 +107,7 @@ class Recorder:
             object=object,
             objects=objects,
             origin=origin,
-            on=tuple(row.seen if seen is None else seen),
+            on=self._on(row, verdict, object),
             annotations=raw,
             attributes=dict(attributes or {}),
             seconds=None if seconds is None else round(seconds, 1),
@@ -140,6 +139,17 @@ class Recorder:
     def close(self) -> None:
         """End the session's file."""
         self._writer.close()
+
+    def _on(self, row: Row, verdict: Verdict, object: str | None) -> tuple[str, ...]:
+        """What the decision supersedes of what it saw: everything, but for a word on one object (or `complete`) only
+        words on the item as a whole and on the same object (or other `complete`s)."""
+        if object is None and verdict != "complete":
+            return row.seen
+        db = self.dataset.index.db
+        kinds = {rid: (of, said == "complete") for rid, of, said in db.execute(
+            "SELECT rid, object, verdict FROM decision WHERE item=? AND task=?", (row.number, self.task.name))}  # fmt: skip
+        mine = (object, verdict == "complete")
+        return tuple(rid for rid in row.seen if kinds[rid] in (mine, (None, False)))
 
     def _media(self, row: Row) -> str | None:
         if row.item.media is not None:
@@ -221,15 +231,17 @@ def annotations_from(dataset: Dataset, task: Task, value: Any) -> tuple[Annotati
             "annotations are a JSON list of objects", hint='such as [{"label": "screw", "box": [12, 40, 80, 33]}]'
         )
     tag = dataset.kit.tag(task)
+    types = dataset.kit.types()
     rows = []
     for part in value:
         label = task.label(str(part.get("label")))
-        rows.append({"type": tag, **part, **({"label": label.id} if label else {})})
-    found = dataset.codec.decode(msgspec.json.encode(rows))
-    for annotation, part in zip(found, rows, strict=True):
-        if isinstance(annotation, Opaque) and part["type"] in dataset.kit.types():
+        row = {"type": tag, **part, **({"label": label.id} if label else {})}
+        if row["type"] in types:
             try:
-                msgspec.convert(part, type=dataset.kit.types()[part["type"]])
+                msgspec.convert(row, type=types[row["type"]])
             except msgspec.ValidationError as error:
-                raise UsageError(f"{part['type']}: {error}") from error
-    return with_ids(found)
+                raise UsageError(
+                    f"{row['type']}: {error}", hint="docs/records.md shows the fields of every type"
+                ) from error
+        rows.append(row)
+    return with_ids(dataset.codec.decode(msgspec.json.encode(rows)))

@@ -44,7 +44,8 @@ class Vote:
 class Head:
     """A live position on the item: one decision, or the decisions on the objects of one proposal taken together.
 
-    `sources` are the ids of the votes whose annotations make up the answer.
+    `sources` are the ids of the votes whose annotations make up the answer, `media` the digests of the bytes that they
+    were taken on; `torn` says that the decisions on one object contradict each other.
     """
 
     id: str
@@ -52,21 +53,22 @@ class Head:
     rule: bool
     reviewers: frozenset[str]
     sources: tuple[str, ...]
-    media: str | None = None
+    media: frozenset[str] = frozenset()
     reason: str | None = None
     torn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where an item stands. `answer` are the ids of the votes that hold its annotations; `seen` is what a decision
-    taken now names in `on`."""
+    """Where an item stands. `answer` are the ids of the votes that hold its annotations, `live` of those that were not
+    withdrawn; `seen` is what a decision taken now names in `on`."""
 
     state: State
     reasons: tuple[str, ...] = ()
     decided_by: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
     heads: tuple[Head, ...] = ()
+    live: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
 
 
@@ -80,90 +82,99 @@ def fold(votes: Iterable[Vote], same: Same, media: str | None = None, proposed: 
     `media` is the digest of the bytes that the item has now (None: unknown), `proposed` whether there is a
     proposal to show. `same` is asked only where several heads are to be compared.
     """
-    live = _live(votes)
-    seen = tuple(sorted(live))
+    every = {v.id: v for v in votes}
+    live = _live(every)
+    known = (tuple(sorted(live)), _seen(every, live))
     untouched: State = "predicted" if proposed else "unlabelled"
     heads = _outrank(_heads(live, same))
     heads = [h for h in heads if not _is_stale(h, media)] or heads
     if not heads:
-        return Standing(untouched, seen=seen)
+        return Standing(untouched, (), (), (), (), *known)
     state, reasons, chosen = _judge(heads, same, media)
-    agreeing = (
-        heads
-        if state not in ("flagged", "disputed")
-        else [h for h in heads if state == "disputed" or h.meaning == "flagged"]
-    )
-    decided_by = tuple(sorted(frozenset[str]().union(*(h.reviewers for h in agreeing))))
     if state == "reopened":
-        return Standing(untouched, reasons, (), (), tuple(heads), seen)
+        return Standing(untouched, reasons, (), (), tuple(heads), *known)
     if state == "rules-disagree":
-        return Standing("predicted", ("rules-disagree",), (), (), tuple(heads), seen)
-    answer = (
-        chosen.sources
-        if state in ("reviewed", "auto-accepted", "partial", "stale") and chosen.meaning != "excluded"
-        else ()
-    )
-    return Standing(state, reasons, decided_by, answer, tuple(heads), seen)  # type: ignore[arg-type]
+        return Standing("predicted", ("rules-disagree",), (), (), tuple(heads), *known)
+    deciding = [h for h in heads if state != "flagged" or h.meaning == "flagged"]
+    decided_by = tuple(sorted(frozenset[str]().union(*(h.reviewers for h in deciding))))
+    holds = state in ("reviewed", "auto-accepted", "partial", "stale") and chosen.meaning in ("answer", "partial")
+    return Standing(state, reasons, decided_by, chosen.sources if holds else (), tuple(heads), *known)  # type: ignore[arg-type]
 
 
-def _live(votes: Iterable[Vote]) -> dict[str, Vote]:
+def _live(every: dict[str, Vote]) -> dict[str, Vote]:
     """The votes that no withdrawal took back; a withdrawal is final and reaches only its own reviewer's votes."""
-    every = {v.id: v for v in votes}
     gone = {
         target
         for w in every.values()
         if w.verdict == "withdrawn"
         for target in w.on
-        if target in every and every[target].reviewer == w.reviewer and every[target].verdict != "withdrawn"
+        if target in every and every[target].reviewer == w.reviewer
     }
     return {v.id: v for v in every.values() if v.verdict != "withdrawn" and v.id not in gone}
 
 
+def _seen(every: dict[str, Vote], live: dict[str, Vote]) -> tuple[str, ...]:
+    """What a decision taken now names: every decision here, so that a withdrawal that goes missing revives nothing
+    behind it, and what live ones of people supersede, here or not. What a rule names may be a person's whom nobody saw."""
+    here = {v.id for v in every.values() if v.verdict != "withdrawn"}
+    return tuple(sorted(here.union(*(v.on for v in live.values() if not v.rule))))
+
+
 def _heads(live: dict[str, Vote], same: Same) -> list[Head]:
-    superseded = {t for v in live.values() for t in v.on if t in live and not (v.rule and not live[t].rule)}
+    superseded = {t for v in live.values() for t in v.on if t in live and _supersedes(v, live[t])}
     votes = sorted((v for v in live.values() if v.id not in superseded), key=lambda v: v.id)
-    whole = [v for v in votes if v.object is None and v.verdict != "complete"]
-    parts = [v for v in votes if v.object is not None or v.verdict == "complete"]
-    if any(not v.rule for v in whole):
-        parts = [v for v in parts if not v.rule]
-    heads = [
-        Head(v.id, _MEANING[v.verdict], v.rule, frozenset((v.reviewer,)), (v.id,), v.media, v.reason) for v in whole
-    ]
-    if parts:
-        heads.append(_compose(parts, same))
-    return heads
+    parts: dict[str | None, list[Vote]] = {}
+    heads = []
+    for v in votes:
+        if _is_part(v):
+            parts.setdefault(v.proposal, []).append(v)
+        else:
+            media = frozenset((v.media,) if v.media else ())
+            heads.append(Head(v.id, _MEANING[v.verdict], v.rule, frozenset((v.reviewer,)), (v.id,), media, v.reason))
+    return heads + [_compose(some, same) for some in parts.values()]
+
+
+def _is_part(vote: Vote) -> bool:
+    """Whether a vote speaks of one object, or of the list of objects, and not of the whole item."""
+    return vote.object is not None or vote.verdict in ("removed", "complete")
+
+
+def _supersedes(later: Vote, earlier: Vote) -> bool:
+    """Whether a vote takes the place of one that it names. A rule's never takes a person's; one on an object (or on the
+    list of objects) leaves those on other objects of the same proposal alone."""
+    if later.rule and not earlier.rule:
+        return False
+    related = _is_part(later) and _is_part(earlier) and later.proposal == earlier.proposal
+    return not related or later.object == earlier.object
 
 
 def _compose(parts: list[Vote], same: Same) -> Head:
-    """The decisions on single objects as one head: an answer once every listed object is decided and someone said
-    that the list is complete. A person's word on an object outranks a rule's."""
-    objects: dict[tuple[str | None, str], list[Vote]] = {}
-    completes = [v for v in parts if v.verdict == "complete"]
+    """The decisions on the objects of one proposal as one head: an answer once every listed object is decided and
+    someone said that the list is complete. A person's word on an object outranks a rule's."""
+    objects: dict[str, list[Vote]] = {}
     for vote in parts:
         if vote.object is not None:
-            objects.setdefault((vote.proposal, vote.object), []).append(vote)
+            objects.setdefault(vote.object, []).append(vote)
     torn = False
     kept: list[str] = []
-    by: set[Vote] = set()
+    by: list[Vote] = []
     for rivals in objects.values():
-        people = [v for v in rivals if not v.rule]
-        ranked = people or rivals
-        by.update(ranked)
-        kinds = {v.verdict == "removed" for v in ranked}
-        if len(kinds) > 1 or not all(v.verdict == "removed" or same((ranked[0].id,), (v.id,)) for v in ranked[1:]):
-            torn = True
-        if ranked[0].verdict != "removed":
-            kept.append(ranked[0].id)
-    whole = any(all((c.proposal, name) in objects for name in c.objects) for c in completes)
-    by.update(completes if whole else ())
-    media = {v.media for v in by if v.media}
+        ranked = [v for v in rivals if not v.rule] or rivals
+        by += ranked
+        staying = [v for v in ranked if v.verdict != "removed"]
+        pairs = ((a, b) for i, a in enumerate(staying) for b in staying[i + 1 :])
+        torn = torn or 0 < len(staying) < len(ranked) or not all(same((a.id,), (b.id,)) for a, b in pairs)
+        kept += [v.id for v in staying[:1]]
+    completes = [v for v in parts if v.verdict == "complete"]
+    whole = any(objects.keys() >= set(c.objects) for c in completes)
+    by += completes if whole else ()
     return Head(
         id=min(v.id for v in parts),
         meaning="answer" if whole else "partial",
-        rule=all(v.rule for v in by),
-        reviewers=frozenset(v.reviewer for v in by),
+        rule=all(v.rule for v in by or parts),
+        reviewers=frozenset(v.reviewer for v in by or parts),
         sources=tuple(sorted(kept)),
-        media=next(iter(media)) if len(media) == 1 else None,
+        media=frozenset(v.media for v in by if v.media),
         torn=torn,
     )
 
@@ -175,7 +186,7 @@ def _outrank(heads: list[Head]) -> list[Head]:
 
 def _is_stale(head: Head, media: str | None) -> bool:
     bound = head.meaning not in ("flagged", "reopened")
-    return bound and head.media is not None and media is not None and head.media != media
+    return bound and media is not None and not head.media <= {media}
 
 
 def _judge(heads: list[Head], same: Same, media: str | None) -> tuple[str, tuple[str, ...], Head]:

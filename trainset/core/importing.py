@@ -72,26 +72,36 @@ class Finding(TaskContext):
         return self.dataset.codec.decode(raw)
 
     def find(self, name: str) -> Item | None:
-        """The item whose key, path, path's end, file name or stem this is, the first of these that names just one."""
+        """The item whose key this is, else whose key ends in it, else whose file name or stem it is; None where it is
+        none or several. A name with folders that no key has is not cut down to its file name: `dog/1.jpg` is not
+        `cat/1.jpg`."""
         key = self.key(name)
         return None if key is None else self.dataset.item(key)
 
-    def key(self, name: str) -> str | None:
-        """The key of the item that `find` finds."""
+    def key(self, name: str, path: Path | None = None) -> str | None:
+        """The key of the item that `find` finds; with the medium at `path`, also one of the same file name and size."""
+        wanted = plain(name)
+        base = wanted.rpartition("/")[2]
+        keys = self._names().get(base) or self._names().get(base.rpartition(".")[0] or base) or []
+        if wanted in keys:
+            return wanted
+        ending = [k for k in keys if k.endswith("/" + wanted)]
+        if len(ending) == 1:
+            return ending[0]
+        if ending or len(keys) != 1:
+            return None
+        same = path is not None and path.is_file() and path.stat().st_size == self.dataset.item(keys[0]).size
+        return keys[0] if base == wanted or same else None
+
+    def _names(self) -> dict[str, list[str]]:
+        """Keys by file name and by stem."""
         if self._by_name is None:
             self._by_name = {}
             for (key,) in self.dataset.index.db.execute("SELECT key FROM item WHERE alive"):
                 base = key.rpartition("/")[2]
                 for short in {base, base.rpartition(".")[0] or base}:
                     self._by_name.setdefault(short, []).append(key)
-        wanted = plain(name)
-        base = wanted.rpartition("/")[2]
-        keys = self._by_name.get(base) or self._by_name.get(base.rpartition(".")[0] or base) or []
-        if wanted in keys:
-            return wanted
-        narrowed = [k for k in keys if k.endswith("/" + wanted)]
-        found = narrowed or keys
-        return found[0] if len(found) == 1 else None
+        return self._by_name
 
 
 def plain(name: str) -> str:
@@ -129,16 +139,24 @@ class Importing:
     # -- labels ---------------------------------------------------------------------------------------------
 
     def settle_labels(self, add: bool) -> None:
-        """Make sure that the task has the file's labels: all of them are added to a task without any, and to others
-        where `add` says so; UsageError names those that are missing."""
+        """Make sure that the task has the labels that the file uses: all of its classes are added to a task without
+        labels, and to others where `add` says so; else UsageError names those that are missing."""
         missing = self._missing()
+        if missing and self.task.labels and not add:
+            used = {
+                a.label
+                for f in self._importer.read(self._src, self._context)
+                if isinstance(f, Imported)
+                for a in f.annotations
+            }
+            missing = [(index, name) for index, name in missing if name in used]
+            if missing:
+                names = ", ".join(visible(n) for _, n in missing[:8]) + (" …" if len(missing) > 8 else "")
+                raise UsageError(
+                    f"task {self.task.name!r} has no label for {names}", hint="--add-labels adds them to the task"
+                )
         if not missing:
             return
-        if self.task.labels and not add:
-            names = ", ".join(visible(n) for _, n in missing[:8]) + (" …" if len(missing) > 8 else "")
-            raise UsageError(
-                f"task {self.task.name!r} has no label for {names}", hint="--add-labels adds them to the task"
-            )
         with editing(self.dataset.root) as document:
             self.report.added_labels = number_labels(table(document, "tasks", self.task.name, "labels"), missing)
         self.dataset.reload()
@@ -169,7 +187,7 @@ class Importing:
             if isinstance(found, Problem):
                 report.problems.append(found)
                 continue
-            key = self._context.key(found.name) or self._register(found)
+            key = self._context.key(found.name, found.path) or self._register(found)
             if key is None:
                 continue
             kept = []
@@ -268,7 +286,7 @@ class Importing:
         return found
 
     def _decision(self, key: str, found: Imported, own: dict[tuple[str, str], list[str]]) -> tuple[str, bytes | None]:
-        told = self._told.get(found.name, {})
+        told = self._told.get(found.name) or self._told.get(key, {})
         state = found.state or told.get("state")
         verdict = found.verdict if state is None else _OF_STATE.get(state, found.verdict)
         by = [*told.get("decided_by", ()), *([found.reviewer] if found.reviewer else ())]
@@ -307,15 +325,16 @@ class Importing:
     def _sound(self, key: str, found: Imported) -> list[Annotation]:
         """The annotations that can be an answer; the others are problems."""
         item = self._fresh.get(key) or self.dataset.item(key)
+        wrong = list(self.dataset.kit.modality.check(item, found.annotations))
+        if not wrong:
+            return list(found.annotations)
         kept = []
         for annotation in found.annotations:
-            fatal = False
-            for wrong in self.dataset.kit.modality.check(item, [annotation]):
-                fatal = fatal or not wrong.note
-                left = "" if wrong.note else "; it was left out"
-                self.report.problems.append(
-                    Problem(found.name, f"{annotation.label}: {wrong.message}{left}", wrong.note)
-                )
+            problems = list(self.dataset.kit.modality.check(item, [annotation]))
+            fatal = any(not p.note for p in problems)
+            for p in problems:
+                message = f"{annotation.label}: {p.message}{'' if p.note else '; it was left out'}"
+                self.report.problems.append(Problem(found.name, message, p.note))
             if not fatal:
                 kept.append(annotation)
         return kept
@@ -363,7 +382,7 @@ def _sidecar(src: Path) -> Mapping[str, Mapping[str, Any]]:
             content = msgspec.json.decode(path.read_bytes())
             if isinstance(content, dict) and content.get("trainset") == 1 and isinstance(content.get("items"), dict):
                 items: dict[str, dict[str, Any]] = content["items"]
-                return items
+                return {**{str(told.get("key")): told for told in items.values()}, **items}
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             continue
     return {}

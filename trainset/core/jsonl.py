@@ -21,6 +21,10 @@ from trainset.errors import RecordError, TrainsetError
 _ITEM_FIELDS = Item.__struct_fields__
 _VERDICTS: Mapping[str, Verdict] = {"flagged": "flagged", "excluded": "excluded", "rejected": "rejected"}
 
+_BOM = b"\xef\xbb\xbf"
+_LONGEST = 1 << 24
+"""How far a first line is read to find out whether it is one of this format."""
+
 
 class Line(Item, kw_only=True, omit_defaults=True, frozen=True):
     """A line of the file."""
@@ -49,7 +53,7 @@ class JsonlImporter:
         """A first line with an item's key, its state and its annotations."""
         try:
             with src.open("rb") as stream:
-                msgspec.json.decode(stream.readline(), type=Line)
+                msgspec.json.decode(stream.readline(_LONGEST).removeprefix(_BOM), type=Line)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None
         return Recognition(evidence=[f"the first line of {src.name} is an item with its state and annotations"])
@@ -86,7 +90,7 @@ def _lines(src: Path) -> Iterator[tuple[int, bytes]]:
     try:
         with src.open("rb") as stream:
             for number, line in enumerate(stream, 1):
-                if text := line.removeprefix(b"\xef\xbb\xbf").strip():
+                if text := line.removeprefix(_BOM).strip():
                     yield number, text
     except OSError as error:
         raise TrainsetError(f"{src}: it cannot be read: {error.strerror}", hint="name an existing file") from error

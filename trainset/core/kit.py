@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from trainset.core.model import Annotation, RuleConfig, Task
@@ -17,13 +17,17 @@ class Kit(Protocol):
         """The dataset's modality."""
         ...
 
+    def media_settings(self, table: Mapping[str, Any]) -> Any:
+        """The `[media]` table as the modality's own settings; ConfigError names what it does not know."""
+        ...
+
     @property
     def loads_as(self) -> str:
         """What a loaded item is called: `image`, `text`, …"""
         ...
 
     def types(self) -> Mapping[str, type[Annotation]]:
-        """The struct of every annotation tag."""
+        """The struct of every annotation tag that the dataset may hold."""
         ...
 
     def type_versions(self) -> Mapping[str, int]:
@@ -31,11 +35,15 @@ class Kit(Protocol):
         ...
 
     def distributions(self) -> Mapping[str, str]:
-        """Names and versions of the distributions that registered something."""
+        """Names and versions of the distributions that registered something for the dataset's modality, or for all."""
         ...
 
     def tag(self, task: Task) -> str:
         """The annotation tag that answers a task."""
+        ...
+
+    def unknown(self, tasks: Iterable[Task]) -> Sequence[str]:
+        """What of a dataset with these tasks no installed plugin knows, in words."""
         ...
 
     def ops(self, tag: str) -> AnnotationOps:

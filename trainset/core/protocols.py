@@ -21,11 +21,13 @@ class ItemDraft:
     """An item as a modality found it on disk. The core gives it a key, a source and a split.
 
     `parts` maps part names to files ("" for the one part of the common case). `row` is the row key of an item
-    in a table. `group` names what must not straddle a split (patient, video), None for the item itself.
+    in a table, and `content` then the bytes it consists of (a text in UTF-8): size and digest are taken of them, so that
+    other rows may change. `group` names what must not straddle a split (patient, video), None for the item itself.
     """
 
     parts: Mapping[str, Path]
     row: str | None = None
+    content: bytes | None = None
     group: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
 
@@ -65,16 +67,19 @@ class Media(Protocol):
 class Modality(Protocol):
     """A kind of media: how files become items, and how an item is loaded."""
 
-    def scan(self, path: Path, settings: Mapping[str, Any]) -> Iterator[ItemDraft | Skipped]:
+    def scan(self, path: Path, settings: Any) -> Iterator[ItemDraft | Skipped]:
         """The items in a file or folder, in a stable order, by reading headers only.
 
-        `settings` are the dataset's `[media]` table. What cannot be an item is yielded as `Skipped`; files of other
+        `settings` are the dataset's `[media]` table, as the spec's settings type where it names one. What cannot be an item is yielded as `Skipped`; files of other
         kinds (notes, labels) are passed over in silence when a folder is scanned, and `Skipped` when named themselves.
         """
         ...
 
     def load(self, parts: Mapping[str, Path], item: Item) -> Any:
-        """The item in memory (images: `(h, w, 3)` uint8 RGB; texts: str). MediaError names the file."""
+        """The item in memory (images: `(h, w, 3)` uint8 RGB; texts: str). MediaError names the file.
+
+        Several threads may call it at once. What it needs to know of the item beside its files is in `item.meta`.
+        """
         ...
 
     def frame(self, item: Item) -> Rect | None:

@@ -80,6 +80,7 @@ def add(dataset: Dataset, paths: Iterable[Path], source: str | None = None) -> I
     A file that is known and looks the same is left alone; one whose bytes differ is recorded as changed.
     """
     report = Report()
+    settings = dataset.kit.media_settings(dataset.config.media)
     writer = dataset.writer(dataset.header("items"))
     taken: dict[str, Path] = {}
     for given in paths:
@@ -88,7 +89,7 @@ def add(dataset: Dataset, paths: Iterable[Path], source: str | None = None) -> I
             raise UsageError(f"{given} does not exist")
         name, root = source_of(dataset, path, source)
         report.sources.add(name)
-        found = dataset.kit.modality.scan(path, dataset.config.media)
+        found = dataset.kit.modality.scan(path, settings)
         for some in chunks(found, 2000):
             bodies = list(_bodies(dataset, name, root, some, report, taken))
             writer.append(bodies)
@@ -150,7 +151,8 @@ def item_of(dataset: Dataset, source: str, root: Path, draft: ItemDraft) -> Item
         parts={} if plain else relative,
         group=draft.group,
         split=split_of(draft.group or key, dataset.config.splits),
-        size=sum(p.stat().st_size for p in draft.parts.values()),
+        media=None if draft.content is None else digest(draft.content),
+        size=sum(p.stat().st_size for p in draft.parts.values()) if draft.content is None else len(draft.content),
         meta=dict(draft.meta),
     )
 
@@ -188,6 +190,8 @@ def _changed(dataset: Dataset, before: _Known, now: Item, mtime: int) -> Item | 
     kept = msgspec.structs.replace(now, group=before.item.group or now.group, split=before.item.split)
     if before.item.size is None:  # known by name only, from an import
         return kept
+    if now.media is not None:  # a row of a table, read already
+        return None if before.item.media == now.media else kept
     if before.item.size == now.size and before.looked == mtime:
         return None
     known = frozenset({before.item.media}) if before.item.media else before.digests

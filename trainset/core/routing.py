@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -58,23 +59,20 @@ class Router:
     def __init__(self, dataset: Dataset, task: Task, tick: Callable[[int], None] = lambda _: None) -> None:
         self.dataset, self.task, self.tick = dataset, task, tick
         self._db = dataset.index.db
-        self._rules: list[_Active] = []
-        for config in task.rules:
-            rule, settings, whole = dataset.kit.rule(config)
-            self._rules.append(
-                _Active(
-                    config,
-                    rule,
-                    TaskContext(dataset, task, settings),
-                    whole,
-                    f"rule.{config.name}",
-                    digest(msgspec.json.encode([config.rule, config.settings])),
-                )
-            )
+
+    @cached_property
+    def _rules(self) -> list[_Active]:
+        """The rules, loaded when they are first run: whether they ran can be told without their plugins."""
+        return [self._active(config) for config in self.task.rules]
+
+    def _active(self, config: RuleConfig) -> _Active:
+        rule, settings, whole = self.dataset.kit.rule(config)
+        context = TaskContext(self.dataset, self.task, settings)
+        return _Active(config, rule, context, whole, f"rule.{config.name}", _digest(config))
 
     def fingerprint(self) -> str:
         """What findings depend on besides the items: rules, order, and the runs there are."""
-        rules = [(r.config.name, r.digest) for r in self._rules]
+        rules = [(config.name, _digest(config)) for config in self.task.rules]
         return digest(
             repr(
                 (rules, self.task.rank, self.task.seed, self.task.definition, sorted(self.dataset.runs(self.task)))
@@ -277,9 +275,7 @@ class Router:
                                    "ORDER BY i.id, p.object", (name, run))  # fmt: skip
         for some in chunks(planned, PORTION):
             for key, object_ in some:
-                row = self.dataset.row(key, self.task)
-                own = {r for r in row.seen if object_ is None or self.dataset.decision(r)[0].object == object_}
-                yield recorder.compose(row, "accepted", object=object_, seen=sorted(own))
+                yield recorder.compose(self.dataset.row(key, self.task), "accepted", object=object_)
 
 
 def route(dataset: Dataset, task: Task, tick: Callable[[int], None] = lambda _: None) -> tuple[Router, Plan]:

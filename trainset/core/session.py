@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from trainset.core.keys import RESERVED_KEYS, key_collisions
 from trainset.core.model import Annotation, AttributeValue, Item, Label, State, Task, Verdict
 from trainset.core.protocols import Change, Context, Effect, View
 from trainset.core.scene import Point
+from trainset.core.sitting import Aside, Decided, Notice, Sitting, Step
+from trainset.core.walk import Walk
 from trainset.errors import TrainsetError
 
 __all__ = ["RESERVED_KEYS", "Desk", "Entry", "Notice", "Session", "Sitting", "key_collisions"]
@@ -33,20 +35,35 @@ class Desk(Protocol):
     """What a session needs of a dataset: what to look at, and where decisions go. Every record is durable on return."""
 
     @property
-    def task(self) -> Task: ...
+    def task(self) -> Task:
+        """The task under review."""
+        ...
+
     @property
-    def reviewer(self) -> str: ...
+    def reviewer(self) -> str:
+        """The handle of who decides."""
+        ...
+
     def queue(self) -> Sequence[Entry]:
         """What waits for a person, most urgent first, as of now."""
         ...
 
-    def item(self, key: str) -> Item: ...
-    def state(self, item: Item) -> State: ...
+    def item(self, key: str) -> Item:
+        """The item of this key; TrainsetError if there is none."""
+        ...
+
+    def state(self, item: Item) -> State:
+        """Where it stands now; "unlabelled" where nobody and no model has said anything of it."""
+        ...
+
     def versions(self, item: Item) -> Mapping[str, Sequence[Annotation]]:
         """What to start from, by name: the present answer(s) or the proposal first, then other runs'."""
         ...
 
-    def item_attributes(self, item: Item) -> Mapping[str, AttributeValue]: ...
+    def item_attributes(self, item: Item) -> Mapping[str, AttributeValue]:
+        """The attributes of the item as a whole."""
+        ...
+
     def why(self, item: Item) -> Sequence[str]:
         """The reasons why a person should look at it, in words."""
         ...
@@ -81,81 +98,6 @@ class Desk(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Notice:
-    """What the session last did or refused, for the status line."""
-
-    text: str = ""
-    kind: Literal["info", "saved", "refused", "error"] = "info"
-
-
-@dataclass(frozen=True)
-class Aside:
-    """What belongs to the item rather than to its annotations: its attributes and the note of the next decision."""
-
-    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class Step:
-    """One edit that can be undone: the view's change, or the aside before and after it."""
-
-    text: str
-    change: Change | None = None
-    before: Aside | None = None
-    after: Aside | None = None
-
-
-@dataclass
-class Sitting:
-    """One item on the desk: its view, the edits made to it, and how long it has been looked at.
-
-    `opened` are the annotations as the view first gave them; `proposed` whether anything was proposed at all.
-    `error` says why the item cannot be shown; there is no view then.
-    """
-
-    entry: Entry
-    item: Item
-    view: View | None = None
-    error: str = ""
-    versions: Mapping[str, Sequence[Annotation]] = field(default_factory=dict)
-    opened: tuple[Annotation, ...] = ()
-    aside: Aside = field(default_factory=Aside)
-    steps: list[Step] = field(default_factory=list)
-    undone: list[Step] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def proposed(self) -> bool:
-        """Whether there was an answer or a proposal to start from (an empty one counts)."""
-        return bool(self.versions)
-
-    @property
-    def annotations(self) -> tuple[Annotation, ...]:
-        """The annotations as edited."""
-        return self.view.annotations() if self.view else ()
-
-    @property
-    def edited(self) -> bool:
-        """Whether the annotations differ from those that the item opened with."""
-        return self.annotations != self.opened
-
-
-@dataclass(frozen=True)
-class Decided:
-    """A decision of this session: enough to withdraw it, and to decide the same again."""
-
-    at: int
-    item: Item
-    verdict: Verdict
-    annotations: tuple[Annotation, ...] | None
-    aside: Aside
-    seconds: float
-    steps: tuple[Step, ...]
-    record: str = ""
-
-
 class Session:
     """Takes one reviewer through the queue.
 
@@ -181,14 +123,13 @@ class Session:
         """How many records this session wrote, withdrawals among them: what counts in the dataset follows it."""
         self._make_view, self._context = make_view, context
         self._min_look, self._idle, self._clock = min_look, idle, clock
-        self._entries = list(desk.queue())
-        self._at = 0
+        self._walk = Walk(desk.queue)
         self._sittings: OrderedDict[str, Sitting] = OrderedDict()
         self._history: list[Decided] = []
         self._withdrawn: list[Decided] = []
         self._shown_at: float | None = None
         self._touched = clock()
-        self._open(0)
+        self._open()
 
     # -- what the screen reads ------------------------------------------------------------------------------
 
@@ -201,6 +142,11 @@ class Session:
     def decided(self) -> int:
         """How many decisions of this session stand."""
         return len(self._history)
+
+    @property
+    def left(self) -> int:
+        """How many items of this session's queue are not decided yet."""
+        return len(self._walk) - len({d.item.key for d in self._history})
 
     @property
     def undo_depth(self) -> int:
@@ -223,7 +169,7 @@ class Session:
 
     def upcoming(self, count: int) -> list[Entry]:
         """The next entries of the queue, for loading ahead."""
-        return self._entries[self._at + 1 : self._at + 1 + count]
+        return self._walk.upcoming(count)
 
     def labels(self) -> list[Label]:
         """The labels one may give: the five that models favour here, then those lately used, then the rest."""
@@ -244,15 +190,11 @@ class Session:
     def go(self, by: int) -> None:
         """Move through the queue by entries, decided ones included."""
         self._touch()
-        if by > 0 and self._at + by >= len(self._entries):
-            self._refill()
-        last = len(self._entries) - 1
-        to = max(0, min(self._at + by, last))
-        if to == self._at or not self._entries or (by > 0 and self._at > last):
+        if self._walk.step(by):
+            self.notice = Notice()
+            self._open()
+        else:
             self.notice = Notice("this is the end of the queue" if by > 0 else "this is the start of the queue")
-            return
-        self.notice = Notice()
-        self._open(to)
 
     def skip(self) -> None:
         """Leave the item undecided; it comes round again when the rest is done."""
@@ -263,52 +205,34 @@ class Session:
     def jump(self, text: str) -> None:
         """Go to the next item whose key contains `text`, whatever its case; or to the item with exactly this key."""
         self._touch()
-        wanted = text.casefold()
-        count = len(self._entries)
-        for at in (*range(self._at + 1, count), *range(min(self._at + 1, count))):
-            if wanted in self._entries[at].key.casefold():
-                self.notice = Notice()
-                self._open(at)
+        if not self._walk.find(text):
+            try:
+                item = self.desk.item(text)
+            except TrainsetError:
+                self.notice = Notice(f"no item in the queue has {text!r} in its key", "refused")
                 return
-        try:
-            item = self.desk.item(text)
-        except (TrainsetError, KeyError):
-            self.notice = Notice(f"no item in the queue has {text!r} in its key", "refused")
-            return
+            self._walk.insert(Entry(item.key, 0.0, "you asked for it"))
         self.notice = Notice()
-        self._entries.insert(self._at + 1, Entry(item.key, 0.0, "you asked for it"))
-        for decisions in (self._history, self._withdrawn):
-            decisions[:] = [replace(d, at=d.at + (d.at > self._at)) for d in decisions]
-        self._open(min(self._at + 1, len(self._entries) - 1))
+        self._open()
 
     def _advance(self) -> None:
-        done = {d.item.key for d in self._history}
-        start = self._at + 1
-        at = self._first_open(range(start, len(self._entries)), done)
-        if at is None and self._refill():
-            at = self._first_open(range(start, len(self._entries)), done)
-        if at is None and (at := self._first_open(range(min(start, len(self._entries))), done)) is not None:
-            what = "this item is the last one left" if at == self._at else "now what was passed over"
+        before = self._walk.entry
+        if self._walk.next_open({d.item.key for d in self._history}):
+            what = "this item is the last one left" if self._walk.entry is before else "now what was passed over"
             self.notice = replace(self.notice, text=f"{self.notice.text} · {what}")
-        self._open(len(self._entries) if at is None else at)
+        self._open()
 
-    def _first_open(self, places: Iterable[int], done: set[str]) -> int | None:
-        return next((at for at in places if self._entries[at].key not in done), None)
+    def _return_to(self, decision: Decided) -> None:
+        self._walk.back_to(decision.entry)
+        self._open()
 
-    def _refill(self) -> bool:
-        known = {entry.key for entry in self._entries}
-        fresh = [entry for entry in self.desk.queue() if entry.key not in known]
-        self._entries += fresh
-        return bool(fresh)
-
-    def _open(self, at: int) -> None:
-        self._at = at
+    def _open(self) -> None:
         self._shown_at = None
         self._touched = self._clock()
-        if at >= len(self._entries):
+        entry = self._walk.entry
+        if entry is None:
             self.sitting = None
             return
-        entry = self._entries[at]
         self.sitting = self._sittings.pop(entry.key, None) or self._sit(entry)
         self._sittings[entry.key] = self.sitting
         while len(self._sittings) > KEPT_SITTINGS + 1:
@@ -322,9 +246,11 @@ class Session:
             view = self._make_view()
             view.open(item, versions, self._context)
             aside = Aside(dict(self.desk.item_attributes(item)))
+            proposed = bool(versions) and self.desk.state(item) != "unlabelled"
         except TrainsetError as error:
             return Sitting(entry, item, error=_words(error))
-        return Sitting(entry, item, view, versions=versions, opened=view.annotations(), aside=aside)
+        opened = view.annotations()
+        return Sitting(entry, item, view, versions=versions, proposed=proposed, opened=opened, aside=aside)
 
     # -- editing --------------------------------------------------------------------------------------------
 
@@ -445,9 +371,8 @@ class Session:
         return None
 
     def _decide(self, sitting: Sitting, verdict: Verdict, annotations: tuple[Annotation, ...] | None) -> None:
-        decision = Decided(
-            self._at, sitting.item, verdict, annotations, sitting.aside, round(sitting.seconds, 1), tuple(sitting.steps)
-        )
+        seconds, steps = round(sitting.seconds, 1), tuple(sitting.steps)
+        decision = Decided(sitting.entry, sitting.item, verdict, annotations, sitting.aside, seconds, steps)
         if self._record(decision):
             self._withdrawn.clear()
             self._advance()
@@ -502,7 +427,7 @@ class Session:
             self.notice = Notice(f"done again: {step.text}")
         elif self._withdrawn:
             decision = self._withdrawn[-1]
-            self._open(decision.at)
+            self._return_to(decision)
             if self._record(decision):
                 self._withdrawn.pop()
                 self._advance()
@@ -519,7 +444,7 @@ class Session:
         self._history.pop()
         self._withdrawn.append(decision)
         kept = decision.item.key in self._sittings
-        self._open(decision.at)
+        self._return_to(decision)
         assert self.sitting is not None
         if kept:
             self.sitting.steps[:0] = decision.steps

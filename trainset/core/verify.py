@@ -166,6 +166,7 @@ def _media(dataset: Dataset, summary: Summary, thorough: bool) -> Iterator[Findi
         try:
             paths = dataset.media.paths(item)
             size = sum(p.stat().st_size for p in paths.values())
+            size = size if item.row is None else item.size  # a table may grow: its rows are compared by their digests
         except (TrainsetError, OSError):
             missing += 1
             continue
@@ -178,12 +179,13 @@ def _media(dataset: Dataset, summary: Summary, thorough: bool) -> Iterator[Findi
             )
         elif thorough and was is not None:
             summary.media += 1
-            if dataset.media.digest(item) != was:
-                yield Finding(
-                    str(next(iter(paths.values()))),
-                    0,
-                    f"{item.key} has other bytes than were labelled; `trainset add` records the change",
-                )
+            place = str(next(iter(paths.values())))
+            try:
+                if dataset.media.digest(item) != was:
+                    message = f"{item.key} has other bytes than were labelled; `trainset add` records the change"
+                    yield Finding(place, 0, message)
+            except TrainsetError as error:
+                yield Finding(place, 0, f"{item.key} cannot be read: {error.message}")
     if missing:
         yield Finding(
             "media", 0, f"{missing} media file(s) are not on this machine: their bytes cannot be compared", note=True

@@ -19,10 +19,12 @@ from trainset.plugins.specs import (
 )
 
 if TYPE_CHECKING:
+    from trainset.core.editing import *  # noqa: F403
+    from trainset.core.files import *  # noqa: F403
     from trainset.core.protocols import *  # noqa: F403
     from trainset.core.scene import *  # noqa: F403
 
-_LAZY = ("trainset.core.protocols", "trainset.core.scene", "trainset.core.files")
+_LAZY = ("trainset.core.protocols", "trainset.core.scene", "trainset.core.editing", "trainset.core.files")
 
 
 def __getattr__(name: str) -> Any:

@@ -94,13 +94,17 @@ class Registry:
             hint=f"there are: {', '.join(types) or 'none'}; `trainset plugins` lists what is installed",
         )
 
-    def annotation_types(self) -> dict[str, type[Annotation]]:
-        """The struct of every installed annotation tag."""
-        return {spec.tag: load(spec.struct) for spec in self.all(AnnotationSpec)}
+    def annotation_types(self, modality: str) -> dict[str, type[Annotation]]:
+        """The struct of every annotation tag that a dataset of this modality may hold."""
+        return {spec.tag: load(spec.struct) for spec in self.all(AnnotationSpec, modality)}
 
-    def versions(self) -> dict[str, str]:
-        """The version of every distribution that registered something."""
-        return {plugin.distribution: plugin.version for plugin, _ in self._specs}
+    def versions(self, modality: str) -> dict[str, str]:
+        """The version of every distribution that registered something for a modality, or for all."""
+        return {
+            plugin.distribution: plugin.version
+            for plugin, spec in self._specs
+            if modality == (spec.name if isinstance(spec, ModalitySpec) else spec.modality or modality)
+        }
 
 
 def load(target: str) -> Any:

@@ -15,7 +15,8 @@ API = 1
 class ModalitySpec:
     """A kind of media. `factory()` makes a `Modality`; `suffixes` are the file endings it reads.
 
-    `loads_as` is what a loaded item is called: `item.image()` for "image".
+    `loads_as` is what a loaded item is called: `item.image()` for "image". `settings` is the msgspec Struct of the
+    dataset's `[media]` table; without it the table is passed on as it is.
     """
 
     name: str
@@ -23,6 +24,7 @@ class ModalitySpec:
     summary: str
     loads_as: str = "data"
     suffixes: tuple[str, ...] = ()
+    settings: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -130,7 +130,7 @@ def test_what_a_table_cannot_hold_is_said(tmp_path, context):
 
 
 @settings(max_examples=60, deadline=None)
-@given(class_rows(), st.sampled_from(["a\nb", 'a"b', "a,b;c\td", "x"]))
+@given(class_rows(), st.sampled_from(["a\nb", "a\rb", 'a"b', "a,b;c\td", "x"]))
 def test_classes_come_back(rows, title):
     context = Context(task(*TITLES[:-1], title, type="classify"))
     with TemporaryDirectory() as folder:

@@ -67,7 +67,7 @@ def test_a_box_of_no_area_by_its_corners_is_kept_as_a_pixel_and_said(tmp_path, c
     src = annotation(tmp_path / "a.xml", one((1, 1, 9, 9)), one((5, 7, 5, 7)))
     items, problems = read(VocImporter(), src, context)
     assert shapes(items[0].annotations)[1] == ("cat", (4, 6, 1, 1))
-    assert len(problems) == 1 and "a.xml: object 2 (cat)" in problems[0].where
+    assert len(problems) == 1 and "a.xml: object 2 (cat)" in problems[0].where and problems[0].note
 
 
 def test_corners_in_the_wrong_order_are_left_out_and_said(tmp_path, context):

@@ -75,7 +75,7 @@ def test_an_empty_label_file_says_that_there_is_nothing(tmp_path, context):
 def test_in_a_declared_split_a_missing_label_file_means_background_and_is_said(tmp_path, context):
     items, problems = read(YoloImporter(), dataset(tmp_path, {"a.jpg": None, "b.jpg": None}), context)
     assert [len(i.annotations) for i in items] == [0, 0]
-    assert len(problems) == 1 and "2 images have no label file" in problems[0].message
+    assert len(problems) == 1 and "2 images have no label file" in problems[0].message and problems[0].note
 
 
 def test_in_a_bare_folder_a_missing_label_file_means_nothing(tmp_path, context):

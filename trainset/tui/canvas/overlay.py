@@ -191,5 +191,5 @@ def trace(path: NDArray[np.float64], columns: int, rows: int) -> tuple[NDArray[n
     which = np.repeat(np.arange(len(a)), steps)
     number = np.arange(steps.sum())
     part = (number - np.repeat(np.cumsum(steps) - steps, steps)) / np.maximum(steps[which] - 1, 1)
-    dots = np.floor(a[which] + delta[which] * part[:, None]).astype(np.intp)
+    dots = np.floor(a[which] + delta[which] * part[:, None] + 1e-9).astype(np.intp)  # rounding must leave no hole
     return dots[:, 0], dots[:, 1], number

@@ -14,8 +14,9 @@ from textual.widgets import Static
 
 from trainset.core.keys import CORE_KEYS
 from trainset.core.model import Item
-from trainset.core.protocols import Effect, Key
+from trainset.core.protocols import Effect
 from trainset.core.session import Notice, Session, Sitting
+from trainset.errors import TrainsetError
 from trainset.tui.canvas.blocks import SUBCELLS
 from trainset.tui.dialogs.asking import AskLabel, AskText
 from trainset.tui.dialogs.attributes import AskAttributes, Changes, Slot
@@ -29,6 +30,7 @@ from trainset.tui.widgets.side import Side
 
 _KEYS = {key.key: key for key in CORE_KEYS}
 _FIRST_KEYS = [("a", "accept"), ("x", "reject"), ("N", "nothing"), ("f", "flag"), ("u", "undo"), ("1-9", "label")]
+_AHEAD = 3
 _LAST_KEYS = [("p", "back"), ("u", "undo"), ("q", "leave")]
 
 
@@ -45,7 +47,7 @@ class ReviewScreen(Screen[None]):
         self._repaint_asked = False
         self._opened: Sitting | None = None
         self._dialog: Dialog[Any] | None = None
-        self._facts: tuple[int, int, int] = (-1, 0, 0)
+        self._uncommitted: tuple[int, int] = (-1, 0)
         self._about: tuple[Sitting | None, int, str, Sequence[str]] = (None, -1, "", ())
         self._commands: dict[str, Callable[[Any], None]] = {
             "accept": lambda _: session.accept(),
@@ -96,9 +98,16 @@ class ReviewScreen(Screen[None]):
         event.stop()
         event.prevent_default()
         view = self.session.sitting.view if self.session.sitting else None
-        key = _KEYS.get(event.key) or next((k for k in (view.keys if view else ()) if k.key == event.key), None)
-        if key is not None and (key.command == "quit" or not self._too_small):
-            self._carry_out(key)
+        own = _KEYS.get(event.key)
+        key = own or next((k for k in (view.keys if view else ()) if k.key == event.key), None)
+        if key is None or (self._too_small and key.command != "quit"):
+            return
+        command = self._commands.get(key.command) if own else None
+        if command is not None:
+            command(key.argument)
+        else:
+            self._effect(self.session.command(key.command, key.argument))
+        self.ask_repaint()
 
     def on_canvas_pointer(self, event: Canvas.Pointer) -> None:
         """The pointer, for the view."""
@@ -112,14 +121,6 @@ class ReviewScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Another size."""
-        self.ask_repaint()
-
-    def _carry_out(self, key: Key) -> None:
-        command = self._commands.get(key.command)
-        if command is not None:
-            command(key.argument)
-        else:
-            self._effect(self.session.command(key.command, key.argument))
         self.ask_repaint()
 
     def _effect(self, effect: Effect | None) -> None:
@@ -165,22 +166,25 @@ class ReviewScreen(Screen[None]):
         self._on_ready()
 
     def _items_ahead(self) -> list[Item]:
-        return [self.session.desk.item(entry.key) for entry in self.session.upcoming(3)]
+        try:
+            return [self.session.desk.item(entry.key) for entry in self.session.upcoming(_AHEAD)]
+        except TrainsetError:  # it is said when the item's turn comes
+            return []
 
     def _tell(self, sitting: Sitting | None) -> None:
         session, desk = self.session, self.session.desk
-        if self._facts[0] != session.records:
-            self._facts = (session.records, desk.waiting(), desk.uncommitted())
+        if self._uncommitted[0] != session.records:
+            self._uncommitted = (session.records, desk.uncommitted())
         if self._about[0] is not sitting or self._about[1] != session.records:
             state: str = desk.state(sitting.item) if sitting else ""
             why = desk.why(sitting.item) if sitting else ()
             self._about = (sitting, session.records, state, why)
-        _, waiting, uncommitted = self._facts
+        _, uncommitted = self._uncommitted
         _, _, state, why = self._about
         cells = self.size.width - 2
         view = sitting.view if sitting else None
         key, reason = (sitting.item.key, sitting.entry.reason) if sitting else ("", "")
-        self.query_one("#where", Bar).say(where_line(session.task.name, key, state, reason, waiting, cells))
+        self.query_one("#where", Bar).say(where_line(session.task.name, key, state, reason, session.left, cells))
         facts = [f"undo {session.undo_depth}", f"{uncommitted:,} uncommitted", self._canvas.terminal.title]
         if sitting and sitting.aside.note:
             facts.insert(0, "; commented")

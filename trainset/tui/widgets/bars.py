@@ -58,9 +58,9 @@ def spread(left: Sequence[tuple[str, str]], right: Sequence[tuple[str, str]], ce
     return Content.assemble(*parts, " " * max(0, room), *right)
 
 
-def where_line(task: str, key: str, state: str, why: str, waiting: int, cells: int) -> Content:
-    """The task, the item's key (first to stay), its state, why it is here, and how many wait."""
-    right = [(f"{waiting:,} left", "bold")]
+def where_line(task: str, key: str, state: str, why: str, open_items: int, cells: int) -> Content:
+    """The task, the item's key (last to give way), its state, why it is here, and how many of the queue are open."""
+    right = [(f"{open_items:,} left", "bold")]
     room = cells - sum(map(width, (task, GAP, right[0][0]))) - 1
     left = [(f"{task}{GAP}", MUTED), (fitted_end(key, room), "bold"), (f"{GAP}{state}", "$accent")]
     if why:

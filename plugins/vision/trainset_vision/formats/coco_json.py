@@ -18,14 +18,13 @@ from msgspec import Raw, Struct
 
 from trainset.errors import TrainsetError
 from trainset.plugins import Problem
-from trainset_vision.formats.reading import read_bytes
+from trainset_vision.formats.reading import EDGE, read_bytes
 
 T = TypeVar("T")
 Id = int | str
 NOTHING = Raw(b"")
 
 _CONSTANT = re.compile(rb'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)', re.DOTALL)
-_EDGE = 1 << 16
 
 
 class Image(Struct, gc=False):
@@ -92,9 +91,9 @@ def looks_like(path: Path) -> str | None:
     """ "instances" or "results" where the first and last bytes of a file look like COCO, else None."""
     try:
         with path.open("rb") as stream:
-            head = stream.read(_EDGE).removeprefix(b"\xef\xbb\xbf").lstrip()
-            stream.seek(max(0, stream.seek(0, 2) - _EDGE))
-            edges = head + stream.read(_EDGE)
+            head = stream.read(EDGE).removeprefix(b"\xef\xbb\xbf").lstrip()
+            stream.seek(max(0, stream.seek(0, 2) - EDGE))
+            edges = head + stream.read(EDGE)
     except OSError:
         return None
     if head.startswith(b"["):

@@ -15,7 +15,7 @@ from typing import get_args
 from trainset.core.model import Class, State, Verdict
 from trainset.errors import TrainsetError
 from trainset.plugins import ExportContext, ImportContext, Imported, Labelled, Loss, Problem, Recognition
-from trainset_vision.formats.reading import Tally, match, read_text, split_name
+from trainset_vision.formats.reading import EDGE, Tally, match, read_head, read_text, split_name
 from trainset_vision.formats.writing import LOSSES, Filter, Labels, pick
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -44,11 +44,7 @@ class CsvImporter:
 
     def sniff(self, src: Path) -> Recognition | None:
         """A header with a column of items and one of classes."""
-        try:
-            columns = _table(src)[1] if src.is_file() else {}
-        except TrainsetError:
-            return None
-        if not {"name", "label"} <= columns.keys():
+        if not src.is_file() or not {"name", "label"} <= _header(read_head(src))[0].keys():
             return None
         return Recognition(evidence=[f"the header of {src.name} names an item and a class"], confidence=0.9)
 
@@ -90,13 +86,10 @@ class CsvImporter:
         yield from tally.problems(str(src))
 
 
-def _table(src: Path) -> tuple[str, dict[str, int], str]:
-    """The text of a file, the columns that its header names, and its delimiter: the one that finds most columns."""
-    text = read_text(src)
-    head = text[: 1 << 16]
-    found = [(_columns(head, delimiter), delimiter) for delimiter in _DELIMITERS]
-    columns, delimiter = max(found, key=lambda pair: ({"name", "label"} <= pair[0].keys(), len(pair[0])))
-    return text, columns, delimiter
+def _header(text: str) -> tuple[dict[str, int], str]:
+    """The columns that a header names, and the delimiter: the one that finds most columns."""
+    found = [(_columns(text[:EDGE], delimiter), delimiter) for delimiter in _DELIMITERS]
+    return max(found, key=lambda pair: ({"name", "label"} <= pair[0].keys(), len(pair[0])))
 
 
 def _columns(head: str, delimiter: str) -> dict[str, int]:
@@ -111,7 +104,8 @@ def _columns(head: str, delimiter: str) -> dict[str, int]:
 
 
 def _checked(src: Path) -> tuple[Iterator[list[str]], dict[str, int]]:
-    text, columns, delimiter = _table(src)
+    text = read_text(src)
+    columns, delimiter = _header(text)
     if not {"name", "label"} <= columns.keys():
         raise TrainsetError(
             f"{src}: the first line names no column of items and one of classes",
@@ -165,7 +159,7 @@ class CsvExporter:
         path = dest / "labels.csv" if dest.is_dir() else dest
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
+            writer = csv.writer(stream)  # lines end in CR LF (RFC 4180), and so a lone CR in a cell is quoted
             writer.writerow(_COLUMNS)
             for row in rows:
                 given, lost = classes.take(row)

@@ -16,6 +16,9 @@ from trainset_vision.modality import SUFFIXES
 LIMIT = 1e9
 """No image is as large: a coordinate beyond it is an error, and cannot overflow what is computed from it."""
 
+EDGE = 1 << 16
+"""How many bytes of a file's beginning or end tell what it is."""
+
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
@@ -74,6 +77,20 @@ def wrong_box(x: float, y: float, w: float, h: float) -> str | None:
     return None
 
 
+def read_head(path: Path) -> str:
+    """A file's first characters, empty where it cannot be read; what is no text is left out."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(EDGE)
+    except OSError:
+        return ""
+    return data.decode(_encoding(data), errors="ignore")
+
+
+def _encoding(data: bytes) -> str:
+    return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
 def read_bytes(path: Path) -> bytes:
     """A file's bytes; TrainsetError if it cannot be read."""
     try:
@@ -85,7 +102,7 @@ def read_bytes(path: Path) -> bytes:
 def read_text(path: Path) -> str:
     """A file's text: UTF-8, or what its byte order mark says. TrainsetError names the first byte that is neither."""
     data = read_bytes(path)
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    encoding = _encoding(data)
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:

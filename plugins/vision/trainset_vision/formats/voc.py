@@ -32,6 +32,8 @@ class VocImporter:
 
     def sniff(self, src: Path) -> Recognition | None:
         """An XML file whose root is `annotation`."""
+        if not src.is_dir() and src.suffix.lower() != ".xml":
+            return None
         try:
             first = next(iter(_files(src)), None)
             if first is None or read_xml(first).tag != "annotation":
@@ -133,11 +135,11 @@ class _Reader:
             yield Problem(f"{where} ({name})", f"xmax and ymax lie before xmin and ymin: {_said(corners)}")
             return None
         if xmax <= xmin or ymax <= ymin:
-            yield Problem(
-                f"{where} ({name})", f"a box of no area by its corners, {_said(corners)}: kept as {w:g}×{h:g} pixels"
-            )
+            message = f"a box of no area by its corners, {_said(corners)}: kept as {w:g}×{h:g} pixels"
+            yield Problem(f"{where} ({name})", message, note=True)
         if xmin == 0 or ymin == 0:
-            self.tally.add("boxes start at 0, while VOC counts from 1: they stand out of the image by a pixel", where)
+            message = "boxes start at 0, while VOC counts from 1: they stand out of the image by a pixel"
+            self.tally.add(message, where, note=True)
         return Box(label=name, attributes=_attributes(one), box=(xmin - 1, ymin - 1, w, h))
 
 
@@ -178,7 +180,9 @@ def _names(filename: str, below: str) -> list[str]:
     """What the image may be called: as the file says, in the folder of the XML file, or by the XML file's name."""
     filename = filename.replace("\\", "/").removeprefix("./")
     base = PurePosixPath(filename).name
-    names = [filename, str(PurePosixPath(below).parent / base), base] if base else []
+    folder = PurePosixPath(below).parent
+    names = [str(folder / base)] if base and folder.name else []
+    names += [filename, base] if base else []
     return list(dict.fromkeys((*names, *with_suffixes(below), *with_suffixes(PurePosixPath(below).name))))
 
 

@@ -89,7 +89,8 @@ class _Reader:
         elif picture.label.is_file():
             yield from self._labelled(name, item, path, picture.label, picture.split)
         elif self._layout.declared:
-            self.tally.add("images have no label file: nothing is on them, as Ultralytics understands it", name)
+            message = "images have no label file: nothing is on them, as Ultralytics understands it"
+            self.tally.add(message, name, note=True)
             yield Imported(name=name, annotations=(), path=path, split=picture.split)
         else:
             self.tally.add("images have no label file and are left out", name)

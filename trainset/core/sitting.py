@@ -1,0 +1,85 @@
+"""One item on a reviewer's desk: what it opened with, the edits made to it, and what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from trainset.core.model import Annotation, AttributeValue, Item, Verdict
+from trainset.core.protocols import Change, View
+
+if TYPE_CHECKING:
+    from trainset.core.session import Entry
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What the session last did or refused, for the status line."""
+
+    text: str = ""
+    kind: Literal["info", "saved", "refused", "error"] = "info"
+
+
+@dataclass(frozen=True)
+class Aside:
+    """What belongs to the item rather than to its annotations: its attributes and the note of the next decision."""
+
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One edit that can be undone: the view's change, or the aside before and after it."""
+
+    text: str
+    change: Change | None = None
+    before: Aside | None = None
+    after: Aside | None = None
+
+
+@dataclass
+class Sitting:
+    """One item on the desk: its view, the edits made to it, and how long it has been looked at.
+
+    `opened` are the annotations as the view first gave them; `proposed` says whether there was an answer or a
+    proposal to start from (an empty one counts).
+    `error` says why the item cannot be shown; there is no view then.
+    """
+
+    entry: Entry
+    item: Item
+    view: View | None = None
+    error: str = ""
+    versions: Mapping[str, Sequence[Annotation]] = field(default_factory=dict)
+    proposed: bool = False
+    opened: tuple[Annotation, ...] = ()
+    aside: Aside = field(default_factory=Aside)
+    steps: list[Step] = field(default_factory=list)
+    undone: list[Step] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def annotations(self) -> tuple[Annotation, ...]:
+        """The annotations as edited."""
+        return self.view.annotations() if self.view else ()
+
+    @property
+    def edited(self) -> bool:
+        """Whether the annotations differ from those that the item opened with."""
+        return self.annotations != self.opened
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision of this session: enough to withdraw it, and to decide the same again."""
+
+    entry: Entry
+    item: Item
+    verdict: Verdict
+    annotations: tuple[Annotation, ...] | None
+    aside: Aside
+    seconds: float
+    steps: tuple[Step, ...]
+    record: str = ""
