@@ -278,6 +278,11 @@ class Router:
                 yield recorder.compose(self.dataset.row(key, self.task), "accepted", object=object_)
 
 
+def _digest(config: RuleConfig) -> str:
+    """What a rule and its settings are recognised by."""
+    return digest(msgspec.json.encode([config.rule, config.settings]))
+
+
 def route(dataset: Dataset, task: Task, tick: Callable[[int], None] = lambda _: None) -> tuple[Router, Plan]:
     """A router and its plan, to be shown and then applied."""
     router = Router(dataset, task, tick)
