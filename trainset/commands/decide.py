@@ -124,7 +124,7 @@ def _decide(opened: Dataset, task: Task, recorder: Recorder, line: _Line) -> str
         raise UsageError(f"{line.verdict!r} is not a verdict", hint=f"use one of {', '.join(VERDICTS)}")
     row = opened.row(line.item, task)
     if line.verdict == "withdrawn":
-        own = [r for r in row.seen if opened.decision(r)[1].reviewer == recorder.header.reviewer]
+        own = [r for r in row.live if opened.decision(r)[1].reviewer == recorder.header.reviewer]
         if not own:
             raise UsageError(f"{recorder.header.reviewer} has no decision on {line.item!r} to withdraw")
         superseded = {t for r in own for t in opened.decision(r)[0].on}
@@ -158,7 +158,7 @@ def reopen(
         task = task_of(opened, task_name)
         recorder = Recorder.person(opened, task, who(opened, reviewer))
         rows = [opened.row(k, task) for k in keys] if keys else list(opened.rows(task, where))
-        rows = [row for row in rows if row.seen]
+        rows = [row for row in rows if row.live]
         if not rows:
             raise TrainsetError("none of these items was decided", hint="`trainset items` shows where they stand")
         if where:

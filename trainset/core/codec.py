@@ -10,6 +10,7 @@ from operator import or_
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import Raw
 
 from trainset.core.model import Annotation, AttributeValue, Opaque
@@ -71,11 +72,18 @@ class Codec:
         )
 
     def encode(self, annotations: Sequence[Annotation]) -> bytes:
-        """The annotations as a JSON array. RecordError for a number that is not finite, or an id used twice."""
+        """The annotations as a JSON array; numpy's numbers and arrays are written as plain ones.
+
+        RecordError for a number that is not finite, for what JSON cannot hold, or for an id used twice.
+        """
         ids = [a.id for a in annotations]
         if len(set(ids)) != len(ids) or "" in ids:
             raise RecordError("every annotation of a record needs an id of its own")
-        encoded = msgspec.json.encode([a.raw if isinstance(a, Opaque) else a for a in annotations])
+        stored = [a.raw if isinstance(a, Opaque) else a for a in annotations]
+        try:
+            encoded = msgspec.json.encode(stored, enc_hook=_plain)
+        except TypeError as error:
+            raise RecordError(f"an annotation holds what cannot be stored: {error}") from error
         if b"null" in encoded:  # msgspec writes what is not finite as null
             for annotation in annotations:
                 if not isinstance(annotation, Opaque):
@@ -87,7 +95,15 @@ class Codec:
         return not isinstance(annotation, Opaque)
 
 
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__}")
+
+
 def _refuse_non_finite(value: Any, where: str) -> None:
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
     if isinstance(value, float) and not math.isfinite(value):
         raise RecordError(f"annotation {where} holds {value}, which is not a finite number")
     if isinstance(value, Mapping):

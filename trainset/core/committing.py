@@ -11,8 +11,9 @@ from msgspec import Struct, json
 
 from trainset.core.config import FILE
 from trainset.core.dataset import Dataset
-from trainset.core.journal import seal
+from trainset.core.journal import seal, ulid
 from trainset.core.records import lines, parse, read_header
+from trainset.core.tree import FOLDERS
 from trainset.errors import TrainsetError
 
 _DATASET = (FILE, ".gitattributes", ".gitignore", "guidelines")
@@ -36,21 +37,27 @@ def commit(dataset: Dataset, message: str | None = None) -> Committed | None:
     folders = ["labels", *_DATASET, "releases"]
     if dataset.config.git.predictions == "git":
         folders.append("predictions")
-    changed = [(code, path) for code, path in repository.changed(folders)]
-    paths, growing = [], []
-    for code, path in changed:
-        if "D" in code and path.startswith("labels/"):
-            raise TrainsetError(
-                f"{path} is committed, but was removed from the tree; label files are never deleted",
-                hint=f"`git checkout HEAD -- {path}` brings it back",
-            )
-        if path.startswith("predictions/") and _growing(dataset.root / path):
-            growing.append(path)
-            continue
-        paths.append(path)
-    written = [dataset.root / p for p in paths if p.startswith("labels/") and p.endswith(".jsonl")]
-    for file in written:
-        seal(file)
+    paths, written, growing = [], [], []
+    for code, path in repository.changed(folders):
+        file = dataset.root / path
+        if path.startswith(FOLDERS) and path.endswith(".jsonl"):
+            if code == "AD":  # staged once, never committed, and gone
+                continue
+            if "D" in code and path.startswith("labels/"):
+                raise TrainsetError(
+                    f"{path} is committed, but was removed from the tree; label files are never deleted",
+                    hint=f"`git checkout HEAD -- {path}` brings it back",
+                )
+            if path.startswith("predictions/") and _growing(file):
+                growing.append(path)
+                continue
+            if "M" in code and code != "AM":
+                file = _continued(dataset, path)
+            if path.startswith("labels/"):
+                if not seal(file):  # nothing in it was acknowledged
+                    continue
+                written.append(file)
+        paths.append(file.relative_to(dataset.root).as_posix())
     if not paths:
         return None
     text = message or _message(dataset, written, paths)
@@ -60,12 +67,25 @@ def commit(dataset: Dataset, message: str | None = None) -> Committed | None:
     return Committed(identity, text, len(paths), growing)
 
 
+def _continued(dataset: Dataset, path: str) -> Path:
+    """The file that a committed one goes on as. Its writer appended while Git took it in; under a name of its own,
+    history still only adds files."""
+    file, committed = dataset.root / path, dataset.repository.committed(path)
+    if not (path.startswith("labels/") and file.read_bytes().startswith(committed)):
+        raise TrainsetError(f"{path} differs from its commit; label files and predictions are never changed",
+                            hint=f"`git checkout HEAD -- {path}` brings it back")  # fmt: skip
+    goes_on = file.with_name(f"{ulid()}.jsonl")
+    file.rename(goes_on)
+    dataset.repository.restore(path)
+    return goes_on
+
+
 def _forget_live(dataset: Dataset, written: list[Path]) -> None:
-    """Drop the live links of committed files, also of those that have taken another name since."""
-    names, inodes = {p.name for p in written}, {p.stat().st_ino for p in written}
-    for live in dataset.places.live.glob("*.jsonl") if dataset.places.live.is_dir() else ():
-        if live.name in names or live.stat().st_ino in inodes:
-            live.unlink(missing_ok=True)
+    """Drop the live files that the commit holds."""
+    for file in written:
+        live = dataset.places.live / file.name
+        if live.is_file() and dataset.repository.has(file, live):
+            live.unlink()
 
 
 def _growing(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from trainset.core.codec import Codec
 from trainset.core.files import digest
 from trainset.core.history import Repository
 from trainset.core.index import Index, RunInfo
-from trainset.core.journal import Places, Recovered, Writer, orphans, recover
+from trainset.core.journal import Places, Recovered, Writer, recover
 from trainset.core.kit import Kit
 from trainset.core.machine import Machine
 from trainset.core.matching import equivalent
@@ -35,7 +36,8 @@ WAITING = ("unlabelled", "predicted", "partial", "rejected", "stale", "flagged",
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An item with where it stands for one task, as the index has it."""
+    """An item with where it stands for one task, as the index has it: `live` are the decisions that were not withdrawn,
+    `seen` is what a decision taken now names in `on`."""
 
     number: int
     item: Item
@@ -43,6 +45,7 @@ class Row:
     reasons: tuple[str, ...] = ()
     decided_by: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
+    live: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     run: str | None = None
     said: str | None = None
@@ -118,7 +121,7 @@ class Dataset:
         self.kit = kit
         self.repository = Repository(self.root)
         self.machine = Machine(self.repository.common_dir / "trainset")
-        self.places = Places(self.root / "labels", self.repository.common_dir / "trainset" / "live")
+        self.places = Places(self.root / "labels", self.repository.live)
         self.commit_id = self.repository.resolve(revision) if revision else None
         self.config = self._config()
         self.codec = Codec(kit.types(), kit.type_versions())
@@ -140,7 +143,7 @@ class Dataset:
             tree = RevisionTree(self.repository, self.commit_id)
         else:
             database = self._cache() / "index.sqlite"
-            self.recovered = [recover(self.places, live) for live in orphans(self.places) if not self._committed(live)]
+            self.recovered = recover(self.places, self.repository)
         self.index = Index(database, tree, self.config.tasks, self._same, str(sorted(self.kit.distributions().items())))
         self.index.refresh()
 
@@ -161,24 +164,10 @@ class Dataset:
 
     def _cache(self) -> Path:
         folder = self.root / ".trainset"
-        if _on_network(folder):
+        if _on_network(folder) or not os.access(folder if folder.exists() else self.root, os.W_OK):
             folder = Path.home() / ".cache" / "trainset" / digest(str(self.root).encode())
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-    def _committed(self, live: Path) -> bool:
-        """Whether the label file behind a live link is in HEAD as it is; then the link has done its work."""
-        with live.open("rb") as stream:
-            header = read_header(stream.readline().rstrip(b"\n"))
-        head = self.repository.head()
-        if header is None or head is None:
-            return False
-        path = (self.places.folder(header) / live.name).relative_to(self.root).as_posix()
-        found = self.repository.tree(head, path).get(path)
-        if found is None or found[1] < live.stat().st_size:
-            return False
-        live.unlink()
-        return True
 
     def __enter__(self) -> Self:
         return self
@@ -189,8 +178,9 @@ class Dataset:
         self.close()
 
     def close(self) -> None:
-        """Let go of the index."""
+        """Let go of the index and of Git."""
         self.index.close()
+        self.repository.close()
 
     # -- the public reading side ----------------------------------------------------------------------------
 
@@ -248,7 +238,7 @@ class Dataset:
         extra = " AND i.key=?" if only is not None else ""
         paths: dict[int, str] = {}
         cursor = self.index.db.execute(
-            "SELECT i.id, i.file, i.offset, i.length, s.state, s.reasons, s.decided_by, s.answer, s.seen, s.run, s.digest, s.low "
+            "SELECT i.id, i.file, i.offset, i.length, s.state, s.reasons, s.decided_by, s.answer, s.live, s.past, s.run, s.digest, s.low "
             "FROM item i LEFT JOIN state s ON s.item=i.id AND s.task=? "
             f"LEFT JOIN rank r ON r.item=i.id AND r.task=? WHERE i.alive AND {condition.sql}{extra} ORDER BY {order}",
             (
@@ -258,7 +248,7 @@ class Dataset:
                 *((only,) if only is not None else ()),
             ),
         )
-        for number, file, offset, length, state, reasons, by, answer, seen, run, said, low in cursor:
+        for number, file, offset, length, state, reasons, by, answer, live, past, run, said, low in cursor:
             yield Row(
                 number,
                 self.index.item(file, offset, length, paths),
@@ -266,7 +256,8 @@ class Dataset:
                 tuple(json.loads(reasons)) if reasons else (),
                 tuple((by or "").split()),
                 tuple((answer or "").split()),
-                tuple((seen or "").split()),
+                tuple((live or "").split()),
+                tuple(f"{live or ''} {past or ''}".split()),
                 run,
                 said,
                 low,

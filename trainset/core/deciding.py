@@ -107,7 +107,7 @@ class Recorder:
             object=object,
             objects=objects,
             origin=origin,
-            on=self._on(row, verdict, object),
+            on=row.seen,
             annotations=raw,
             attributes=dict(attributes or {}),
             seconds=None if seconds is None else round(seconds, 1),
@@ -139,17 +139,6 @@ class Recorder:
     def close(self) -> None:
         """End the session's file."""
         self._writer.close()
-
-    def _on(self, row: Row, verdict: Verdict, object: str | None) -> tuple[str, ...]:
-        """What the decision supersedes of what it saw: everything, but for a word on one object (or `complete`) only
-        words on the item as a whole and on the same object (or other `complete`s)."""
-        if object is None and verdict != "complete":
-            return row.seen
-        db = self.dataset.index.db
-        kinds = {rid: (of, said == "complete") for rid, of, said in db.execute(
-            "SELECT rid, object, verdict FROM decision WHERE item=? AND task=?", (row.number, self.task.name))}  # fmt: skip
-        mine = (object, verdict == "complete")
-        return tuple(rid for rid in row.seen if kinds[rid] in (mine, (None, False)))
 
     def _media(self, row: Row) -> str | None:
         if row.item.media is not None:

@@ -46,7 +46,7 @@ class ReviewDesk:
         row = self._row(item)
         found: dict[str, Sequence[Annotation]] = {}
         if row.state in ("disputed", "flagged"):
-            for rid in row.seen:
+            for rid in row.live:
                 decision, header = self._dataset.decision(rid)
                 if decision.object is None and decision.annotations is not UNSET:
                     found[f"{header.reviewer} {rid[:6]}"] = self._dataset.codec.decode(

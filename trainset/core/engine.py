@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +32,12 @@ from trainset.errors import MediaError, ModelError, RecordError, TrainsetError
 
 SYNC_EVERY = 1.0
 GIVE_UP_AFTER = 20
+_PENDING = (
+    "FROM item i WHERE i.alive AND NOT EXISTS (SELECT 1 FROM outcome o JOIN file f ON f.id=o.file WHERE f.present AND o.item=i.id "
+    "AND o.task=? AND o.run=? AND o.error IS NULL AND (o.media IS NULL OR i.media IS NULL OR o.media=i.media) AND EXISTS (SELECT 1 "
+    "FROM prediction p JOIN file g ON g.id=p.file WHERE g.present AND p.item=o.item AND p.task=o.task AND p.run=o.run "
+    "AND p.digest=o.digest))"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,26 +110,20 @@ class Engine:
         return max(found, default=None)
 
     def pending(self, run: str | None, limit: int | None = None) -> Iterator[Item]:
-        """The items that the run has no outcome for on their present media, in the order they were added."""
-        query = (
-            "SELECT i.file, i.offset, i.length FROM item i WHERE i.alive AND NOT EXISTS (SELECT 1 FROM outcome o JOIN file f "
-            "ON f.id=o.file WHERE f.present AND o.item=i.id AND o.task=? AND o.run=? AND o.error IS NULL AND "
-            "(o.media IS NULL OR i.media IS NULL OR o.media=i.media)) ORDER BY i.id LIMIT ?"
-        )
+        """The items that the run has no outcome for on their present media, or whose prediction is not here, in the
+        order they were added."""
         paths: dict[int, str] = {}
         for file, offset, length in self._dataset.index.db.execute(
-            query, (self._job.task.name, run or "", -1 if limit is None else limit)
+            f"SELECT i.file, i.offset, i.length {_PENDING} ORDER BY i.id LIMIT ?",
+            (self._job.task.name, run or "", -1 if limit is None else limit),
         ):
             yield self._dataset.index.item(file, offset, length, paths)
 
     def count(self, run: str | None, limit: int | None = None) -> int:
         """How many items are pending."""
-        query = (
-            "SELECT count(*) FROM item i WHERE i.alive AND NOT EXISTS (SELECT 1 FROM outcome o JOIN file f ON f.id=o.file "
-            "WHERE f.present AND o.item=i.id AND o.task=? AND o.run=? AND o.error IS NULL AND "
-            "(o.media IS NULL OR i.media IS NULL OR o.media=i.media))"
-        )
-        found: int = self._dataset.index.db.execute(query, (self._job.task.name, run or "")).fetchone()[0]
+        found: int = self._dataset.index.db.execute(
+            f"SELECT count(*) {_PENDING}", (self._job.task.name, run or "")
+        ).fetchone()[0]
         return found if limit is None else min(limit, found)
 
     def run(self, limit: int | None = None, tick: Callable[[Progress], None] = lambda _: None) -> Progress:
@@ -289,10 +290,11 @@ class RunWriter:
     """The files of a run: predictions first, then the outcomes that name them. `run` goes on with one that exists."""
 
     def __init__(self, dataset: Dataset, task: Task, model: ModelHeader, run: str | None = None) -> None:
-        follows = tuple(sorted(set(dataset.runs(task)) - {run}))
+        follows = () if run else tuple(sorted(dataset.runs(task)))
         self.run = run or ulid()
         self._writer: Writer = dataset.writer(dataset.header("runs", task, run=self.run, follows=follows, model=model))
         self._folder: Path = dataset.root / "predictions" / task.name / self.run
+        self._path = self._folder
         self._fd = -1
         self._size = 0
         self._outcomes: list[bytes] = []
@@ -322,6 +324,7 @@ class RunWriter:
         """Make predictions durable, then the outcomes that name them."""
         if self._fd >= 0:
             os.fsync(self._fd)
+            self._reattach()
         if self._outcomes:
             self._writer.append(self._outcomes)
             self._outcomes = []
@@ -333,10 +336,20 @@ class RunWriter:
     def _open(self) -> None:
         if self._fd < 0:
             make_folder(self._folder)
-            path = self._folder / f"{ulid()}.jsonl"
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._path = self._folder / f"{ulid()}.jsonl"
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
             fcntl.flock(self._fd, fcntl.LOCK_EX)  # `commit` leaves a file alone that is still growing
             sync_folder(self._folder)
+
+    def _reattach(self) -> None:
+        """Where Git took the file away, write what it holds anew: no outcome names what is not there."""
+        if self._path.exists() and os.path.samestat(self._path.stat(), os.fstat(self._fd)):
+            return
+        data = os.pread(self._fd, self._size, 0)
+        self._close()
+        self._open()
+        self._write(data)
+        os.fsync(self._fd)
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -344,6 +357,8 @@ class RunWriter:
             while view:
                 view = view[os.write(self._fd, view) :]
         except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._fd, self._size)
             raise RecordError(
                 f"{self._folder} could not be written: {error.strerror}", hint="free some space, then run it again"
             ) from error

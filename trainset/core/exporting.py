@@ -38,9 +38,10 @@ class Exported:
 class Placing(TaskContext):
     """The `ExportContext`: puts media beside the export."""
 
-    def __init__(self, dataset: Dataset, task: Task, media_mode: MediaMode) -> None:
+    def __init__(self, dataset: Dataset, task: Task, media_mode: MediaMode, splits: Sequence[str]) -> None:
         super().__init__(dataset, task)
         self.media_mode: MediaMode = media_mode
+        self.splits = splits
 
     def place(self, item: Item, to: Path) -> None:
         """Copy or link the item's file to `to`; nothing for "none"."""
@@ -58,7 +59,7 @@ class Placing(TaskContext):
 
 def sidecar_of(dest: Path) -> Path:
     """Where the states of an export stand: in its folder, or beside its file."""
-    return dest.with_name(f"{dest.name}.{SIDECAR}") if dest.suffix else dest / SIDECAR
+    return dest / SIDECAR if dest.is_dir() else dest.with_name(f"{dest.name}.{SIDECAR}")
 
 
 def export(
@@ -87,7 +88,7 @@ def export(
     try:
         told: dict[str, dict[str, Any]] = {}
         rows = _rows(dataset, task, states, where, splits, result, told, tick)
-        for loss in exporter.write(rows, draft, Placing(dataset, task, media)):
+        for loss in exporter.write(rows, draft, Placing(dataset, task, media, splits)):
             result.losses[loss.what] += 1
             result.examples.setdefault(loss.what, f"{loss.item}: {loss.detail}" if loss.detail else loss.item)
         if strict and result.losses:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
+from trainset.core.files import digest
 from trainset.errors import TrainsetError
 
 ATTRIBUTES = (
@@ -15,6 +18,8 @@ ATTRIBUTES = (
     "predictions/** -text !filter !merge diff=trainset linguist-generated\n"
 )
 _NO_SUCH_REVISION = "`git log --oneline`, `git tag` and `git branch` list revisions"
+_SETTINGS = ("core.quotePath=false", "color.ui=false", "log.showSignature=false", "core.fsync=committed,reference,index")
+_INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR")
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,10 @@ class Repository:
     """The Git repository around a dataset at `root`, which may be a folder of a larger one."""
 
     def __init__(self, root: Path) -> None:
-        import git
-
+        git = _library()
         self.root = root.resolve()
         try:
-            self._repo: Any = git.Repo(self.root, search_parent_directories=True)
+            self._repo: Any = git.Repo(self.root, search_parent_directories=True, expand_vars=False)
         except (git.InvalidGitRepositoryError, git.NoSuchPathError):
             raise TrainsetError(f"{root} is not in a Git repository", hint="run `trainset init` there") from None
         if self._repo.bare:
@@ -44,15 +48,38 @@ class Repository:
         self.git_dir = Path(self._repo.git_dir)
         self.common_dir = Path(self._repo.common_dir)
         self._prefix = self.root.relative_to(self.top.resolve()).as_posix()
+        self._repo.git.update_environment(LC_ALL="C", GIT_OPTIONAL_LOCKS="0")
+        if any(name in os.environ for name in _INHERITED):  # inside a hook Git names another index, or repository
+            self._repo.git.update_environment(
+                GIT_DIR=str(self.git_dir),
+                GIT_WORK_TREE=str(self.top),
+                GIT_INDEX_FILE=str(self.git_dir / "index"),
+                GIT_COMMON_DIR=str(self.common_dir),
+            )
+        self._git("rev-parse", "--git-dir")  # Git has its own reasons to refuse a repository, and says them
 
-    def _git(self, *args: str) -> str:
-        """Run Git in the dataset's folder; TrainsetError says what it said."""
-        import git
+    @property
+    def live(self) -> Path:
+        """Where the live files of this dataset lie: a place of its own for each worktree, and each dataset of a
+        repository."""
+        worktree = os.path.relpath(self.git_dir, self.common_dir)
+        return self.common_dir / "trainset" / "live" / digest(f"{worktree} {self._prefix}".encode())[:12]
 
+    def close(self) -> None:
+        """End the Git process that reads objects."""
+        self._repo.close()
+
+    def _git(self, *args: str, lines: bytes | None = None) -> str:
+        """Run Git in the dataset's folder, with `lines` as its input; TrainsetError says what it said."""
+        git = _library()
+        settings = [part for setting in _SETTINGS for part in ("-c", setting)]
         try:
-            with self._repo.git.custom_environment(LC_ALL="C", GIT_OPTIONAL_LOCKS="0"):
-                command = ["git", "-C", str(self.root), *args]
-                return str(self._repo.git.execute(command, strip_newline_in_stdout=False)).removesuffix("\n")
+            with TemporaryFile() as stream:
+                stream.write(lines or b"")
+                stream.seek(0)
+                command = ["git", *settings, "-C", str(self.root), *args]
+                found = self._repo.git.execute(command, istream=stream, strip_newline_in_stdout=False)
+                return str(found).removesuffix("\n")
         except git.GitCommandError as error:
             said = str(error.stderr).strip().removeprefix("stderr: ").strip("' \n") or f"exit status {error.status}"
             raise TrainsetError(f"git {next(a for a in args if not a.startswith('-'))}: {said}") from error
@@ -79,9 +106,26 @@ class Repository:
 
     def holds(self, path: Path) -> bool:
         """Whether the index or HEAD has this path."""
-        return self._ok("ls-files", "--error-unmatch", "--", str(path)) or (
+        return self._ok("--literal-pathspecs", "ls-files", "--error-unmatch", "--", str(path)) or (
             self.head() is not None and self._ok("cat-file", "-e", f"HEAD:{self._inside(path)}")
         )
+
+    def has(self, path: Path, content: Path, *, anywhere: bool = False) -> bool:
+        """Whether HEAD (or, `anywhere`, a commit of a branch or tag) has a file of this path that begins with what is
+        in `content`. A stash is no such commit: it is thrown away."""
+        name = path.relative_to(self.root).as_posix()
+        commit = self.head()
+        if anywhere:
+            commit = self._git("--literal-pathspecs", "log", "-1", "--format=%H", "--diff-filter=AM", "--exclude=refs/stash",
+                               "--all", "--", name)  # fmt: skip
+        found = self.tree(commit, name).get(name) if commit else None
+        if found is None or found[1] < content.stat().st_size:
+            return False
+        return next(self.blobs([found[0]])).startswith(content.read_bytes())
+
+    def blob_id(self, data: bytes) -> str:
+        """The id that Git gives these bytes."""
+        return hashlib.sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
 
     def _inside(self, path: Path) -> str:
         return path.resolve().relative_to(self.top.resolve()).as_posix()
@@ -109,7 +153,7 @@ class Repository:
                 f"a {operation} is under way",
                 hint=f"finish it (`git {operation} --continue`) or `git {operation} --abort`",
             )
-        if not self._ok("var", "GIT_COMMITTER_IDENT"):
+        if not (self._ok("var", "GIT_COMMITTER_IDENT") and self._ok("var", "GIT_AUTHOR_IDENT")):
             raise TrainsetError(
                 "Git does not know who you are",
                 hint='git config --global user.name "Your Name" && git config --global user.email you@example.org',
@@ -131,24 +175,28 @@ class Repository:
 
     def changed(self, paths: Sequence[str]) -> list[tuple[str, str]]:
         """(Git's two status letters, path from the dataset's root) of what differs from HEAD below these paths."""
-        out = self._git("-c", "core.quotePath=false", "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all",
+        out = self._git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all",
                         "--", *paths)  # fmt: skip
         prefix = "" if self._prefix == "." else f"{self._prefix}/"
         return [(row[:2], row[3:].removeprefix(prefix)) for row in out.split("\0") if row]
 
     def commit(self, paths: Sequence[str], message: str) -> str:
         """Commit these paths and nothing else, durably; what else is staged stays staged. The commit's id."""
-        listed = self.common_dir / "trainset" / "commit-paths"
-        listed.parent.mkdir(parents=True, exist_ok=True)
-        listed.write_bytes(b"".join(os.fsencode(p) + b"\0" for p in paths))
-        pathspec = (f"--pathspec-from-file={listed}", "--pathspec-file-nul")
-        durable = ("-c", "core.fsync=committed,index", "--literal-pathspecs")
-        try:
-            self._git(*durable, "add", "-A", *pathspec)
-            self._git(*durable, "commit", "-q", "-m", message, *pathspec)
-        finally:
-            listed.unlink(missing_ok=True)
+        listed = b"".join(os.fsencode(p) + b"\0" for p in paths)
+        pathspec = ("--pathspec-from-file=-", "--pathspec-file-nul")
+        self._git("--literal-pathspecs", "add", "-A", *pathspec, lines=listed)
+        self._git("--literal-pathspecs", "commit", "-q", "-m", message, *pathspec, lines=listed)
         return self._git("rev-parse", "HEAD")
+
+    def committed(self, path: str) -> bytes:
+        """A file as HEAD has it, empty where it has none."""
+        head = self.head()
+        found = self.tree(head, path).get(path) if head else None
+        return b"" if found is None else next(self.blobs([found[0]]))
+
+    def restore(self, path: str) -> None:
+        """Bring back a file as HEAD has it."""
+        self._git("--literal-pathspecs", "checkout", "-q", "HEAD", "--", path)
 
     def unpushed(self) -> int | None:
         """How many commits the upstream branch lacks; None where there is none."""
@@ -207,19 +255,20 @@ class Repository:
         )
         return [Commit(*row.strip("\n").split("\x1f", 3)) for row in out.split("\0") if row.strip()]
 
-    def rewritten(self, path: str) -> list[tuple[str, str, str]]:
-        """(commit, letter, path) wherever history modified (M) or deleted (D) a file below `path`."""
+    def rewritten(self, path: str) -> list[tuple[str, str, str, str]]:
+        """(commit, letter, path, blob before) wherever history modified (M) or deleted (D) a file below `path`."""
         if self.head() is None:
             return []
-        out = self._git("-c", "core.quotePath=false", "log", "--diff-merges=separate", "--no-renames", "--diff-filter=MDT",
-                        "--name-status", "--relative", "--format=>%H", "--", path)  # fmt: skip
+        out = self._git("log", "--full-history", "--diff-merges=separate", "--no-renames", "--diff-filter=MDT", "--raw",
+                        "--no-abbrev", "--relative", "--format=>%H", "--", path)  # fmt: skip
         found, commit = [], ""
         for line in out.splitlines():
             if line.startswith(">"):
                 commit = line[1:]
             elif line:
-                letter, _, name = line.partition("\t")
-                found.append((commit, letter[0], name))
+                info, _, name = line.partition("\t")
+                _, _, before, _, letter = info.split()
+                found.append((commit, letter[0], name, before))
         return found
 
     def shallow(self) -> bool:
@@ -229,12 +278,20 @@ class Repository:
 
 def init(folder: Path, own: bool = False) -> None:
     """Make `folder` a Git repository; where it is in one already, only if it is to have its `own`."""
-    import git
-
+    git = _library()
     try:
         if not own:
-            git.Repo(folder, search_parent_directories=True)
+            git.Repo(folder, search_parent_directories=True, expand_vars=False)
             return
     except git.InvalidGitRepositoryError:
         pass
-    git.Repo.init(folder)
+    git.Repo.init(folder, expand_vars=False)
+
+
+def _library() -> Any:
+    """GitPython, which cannot even be imported without Git."""
+    try:
+        import git
+    except ImportError as error:
+        raise TrainsetError("Git is not installed", hint="install it: trainset keeps labels in Git") from error
+    return git

@@ -30,6 +30,7 @@ from trainset.core.model import (
     Task,
     Verdict,
 )
+from trainset.core.pause import collector_paused
 from trainset.core.protocols import Imported, Importer, ItemDraft, Problem
 from trainset.core.registering import item_of, source_of, split_of
 from trainset.errors import UsageError
@@ -173,10 +174,11 @@ class Importing:
         self._lookup = {name: name for _, name in missing}
 
     def _label(self, name: str | None) -> str | None:
-        if name not in self._lookup:
-            label = self.task.label(str(name))
-            self._lookup[str(name)] = label.id if label else None
-        return self._lookup[str(name)]
+        known = str(name)
+        if known not in self._lookup:
+            label = self.task.label(known)
+            self._lookup[known] = label.id if label else None
+        return self._lookup[known]
 
     # -- reading --------------------------------------------------------------------------------------------
 
@@ -190,22 +192,27 @@ class Importing:
             key = self._context.key(found.name, found.path) or self._register(found)
             if key is None:
                 continue
-            kept = []
-            for annotation in found.annotations:
-                label = self._label(annotation.label)
-                if label is None:
-                    report.unknown[str(annotation.label)] += 1
-                    continue
-                report.classes[label] += 1
-                kept.append(
-                    annotation if annotation.label == label else msgspec.structs.replace(annotation, label=label)
-                )
+            found = self._with_labels(found)  # noqa: PLW2901
             report.items += 1
-            report.annotations += len(kept)
+            report.annotations += len(found.annotations)
+            report.classes.update(a.label for a in found.annotations if a.label is not None)
             if found.split:
                 report.splits[found.split] += 1
-            yield key, replace(found, annotations=kept)
-            self._tick(1)
+            yield key, found
+
+    def _with_labels(self, found: Imported) -> Imported:
+        """The same with the task's labels; annotations of labels that it does not have are left out and counted."""
+        ids = {name: self._label(name) for name in {a.label for a in found.annotations}}
+        if all(name == label for name, label in ids.items()):
+            return found
+        kept = []
+        for annotation in found.annotations:
+            label = ids[annotation.label]
+            if label is None:
+                self.report.unknown[str(annotation.label)] += 1
+            else:
+                kept.append(msgspec.structs.replace(annotation, label=label))
+        return replace(found, annotations=kept)
 
     def _register(self, found: Imported) -> str | None:
         """An item for a medium that the dataset does not know: in place where the importer found it, else by name."""
@@ -226,7 +233,8 @@ class Importing:
             return None
         else:
             item = Item(key=f"{self._source or 'media'}/{name}", group=found.group, meta=dict(found.meta))
-        split = found.split or split_of(found.group or item.key, self.dataset.config.splits)
+        told = self._told.get(found.name, {}).get("split")
+        split = found.split or told or split_of(found.group or item.key, self.dataset.config.splits)
         if item.key not in self._fresh:
             self.report.registered += 1
             self._fresh[item.key] = msgspec.structs.replace(item, split=split)
@@ -242,6 +250,13 @@ class Importing:
 
     def decisions(self) -> Brought:
         """Record the labels as decisions of the reviewers that the file names."""
+        with collector_paused():
+            self._decisions()
+        if not self._dry:
+            self.dataset.index.refresh()
+        return self.report
+
+    def _decisions(self) -> None:
         writers: dict[str, Any] = {}
         for portion in chunks(self._read(), _PORTION):
             self._write_items()
@@ -256,11 +271,9 @@ class Importing:
                 if not self._dry:
                     writer = writers.get(handle) or writers.setdefault(handle, self._writer(handle))
                     writer.append(some)
+            self._tick(len(portion))
         for writer in (self._items, *writers.values()):
             writer.close()
-        if not self._dry:
-            self.dataset.index.refresh()
-        return self.report
 
     def _writer(self, handle: str) -> Any:
         rule = RuleHeader(name=handle.removeprefix("rule.")) if handle.startswith("rule.") else None
@@ -295,7 +308,7 @@ class Importing:
             return handle, None
         annotations = self._sound(key, found)
         carries = verdict in ("accepted", "corrected")
-        raw = msgspec.Raw(self.dataset.codec.encode(with_ids(annotations))) if carries else msgspec.UNSET
+        raw = msgspec.Raw(self.dataset.codec.encode(annotations)) if carries else msgspec.UNSET
         before = own.get((key, handle), [])
         if before:
             last, _ = self.dataset.decision(self._head(before))
@@ -322,22 +335,16 @@ class Importing:
         seen = {target for rid in ids for target in self.dataset.decision(rid)[0].on}
         return next(rid for rid in ids if rid not in seen)
 
-    def _sound(self, key: str, found: Imported) -> list[Annotation]:
-        """The annotations that can be an answer; the others are problems."""
-        item = self._fresh.get(key) or self.dataset.item(key)
-        wrong = list(self.dataset.kit.modality.check(item, found.annotations))
-        if not wrong:
-            return list(found.annotations)
-        kept = []
-        for annotation in found.annotations:
-            problems = list(self.dataset.kit.modality.check(item, [annotation]))
-            fatal = any(not p.note for p in problems)
-            for p in problems:
-                message = f"{annotation.label}: {p.message}{'' if p.note else '; it was left out'}"
-                self.report.problems.append(Problem(found.name, message, p.note))
-            if not fatal:
-                kept.append(annotation)
-        return kept
+    def _sound(self, key: str, found: Imported) -> tuple[Annotation, ...]:
+        """The annotations that can be an answer, each with an id; the others are problems."""
+        annotations = with_ids(found.annotations)
+        fatal: set[str] = set()
+        for problem in self.dataset.kit.modality.check(self._fresh.get(key) or self.dataset.item(key), annotations):
+            what = problem.message if problem.note else f"{problem.message}; it was left out"
+            self.report.problems.append(Problem(f"{found.name}, {problem.where}", what, problem.note))
+            if not problem.note:
+                fatal.add(problem.where)
+        return tuple(a for a in annotations if a.id not in fatal) if fatal else annotations
 
     # -- predictions ----------------------------------------------------------------------------------------
 

@@ -6,14 +6,15 @@ facts and `state`) hold the fold over the files that are there, and are refolded
 
 from __future__ import annotations
 
-import gc
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import msgspec
@@ -21,16 +22,19 @@ import msgspec
 from trainset.core.files import chunks, digest
 from trainset.core.fold import Same, Vote, fold
 from trainset.core.model import AttributeValue, Decision, Header, Item, ItemRecord, LotEntry, Outcome, Prediction, Task
+from trainset.core.pause import collector_paused
 from trainset.core.records import lines, parse, read_end, read_header
-from trainset.core.tree import Stamp, Tree
+from trainset.core.tree import Stamp, Tree, Windows
+from trainset.errors import RecordError
 
-SCHEMA = 1
+SCHEMA = 2
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-CREATE TABLE file (id INTEGER PRIMARY KEY, path TEXT UNIQUE, size INT, mtime INT, inode INT, present INT, kind TEXT,
+CREATE TABLE file (id INTEGER PRIMARY KEY, path TEXT UNIQUE, size INT, changed INT, inode INT, present INT, kind TEXT,
     task TEXT, reviewer TEXT, rule INT, run TEXT, started TEXT, header BLOB, records INT, skipped INT, last INT, end INT, tail TEXT,
-    sealed INT);
+    whole TEXT, sealed INT);
+CREATE INDEX file_kind ON file (kind);
 CREATE TABLE item (id INTEGER PRIMARY KEY, key TEXT UNIQUE, alive INT NOT NULL DEFAULT 0, clash INT NOT NULL DEFAULT 0,
     split TEXT, grp TEXT, media TEXT, size INT, file INT, offset INT, length INT);
 CREATE TABLE item_record (item INT, file INT, offset INT, length INT, rid TEXT, ons TEXT, change TEXT);
@@ -51,7 +55,7 @@ CREATE INDEX prediction_file ON prediction (file);
 CREATE TABLE lot (item INT, task TEXT, file INT);
 CREATE INDEX lot_item ON lot (item, task);
 CREATE INDEX lot_file ON lot (file);
-CREATE TABLE state (task TEXT, item INT, state TEXT, reasons TEXT, decided_by TEXT, answer TEXT, seen TEXT, run TEXT,
+CREATE TABLE state (task TEXT, item INT, state TEXT, reasons TEXT, decided_by TEXT, answer TEXT, live TEXT, past TEXT, run TEXT,
     digest TEXT, low REAL, high REAL, labels TEXT, attrs TEXT, human INT, PRIMARY KEY (task, item)) WITHOUT ROWID;
 CREATE INDEX state_state ON state (task, state);
 CREATE TABLE finding (task TEXT, item INT, rule TEXT, object TEXT, reason TEXT);
@@ -62,6 +66,8 @@ CREATE TABLE rank (task TEXT, item INT, priority REAL, reason TEXT, PRIMARY KEY 
 """
 _BASE = ("item_record", "decision", "outcome", "prediction", "lot")
 _CHUNK = 20_000
+_RACY = 100_000_000
+"""A file that changed less than so many ns ago may change again without its ctime showing it."""
 
 
 class _Glance(msgspec.Struct):
@@ -116,33 +122,48 @@ class Index:
         self._fold_key = digest(
             f"{key} {[(t.name, t.definition, t.propose, t.agree_above) for t in tasks.values()]}".encode()
         )
-        self.db = self._connect(database)
+        self._database = database
+        self._lock = RLock()
+        self._windows = Windows(tree)
         self._runs: dict[str, RunInfo] | None = None
+        self._version = -1
+        self.db = self._connect()
 
-    def _connect(self, database: Path | str) -> sqlite3.Connection:
-        for attempt in (1, 2):
-            db = sqlite3.connect(database, timeout=60, isolation_level=None, check_same_thread=False)
-            try:
-                db.execute("PRAGMA synchronous=OFF")
-                db.execute("PRAGMA journal_mode=WAL")
-                db.execute("PRAGMA cache_size=-65536")
-                version = db.execute("PRAGMA user_version").fetchone()[0]
-                if version not in (0, SCHEMA):
-                    raise sqlite3.DatabaseError("another schema")
-                if version == 0:
-                    with _transaction(db):
-                        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                            for statement in _TABLES.split(";"):
-                                db.execute(statement)
-                            db.execute(f"PRAGMA user_version={SCHEMA}")
-                return db
-            except sqlite3.DatabaseError:
-                db.close()
-                if attempt == 2 or not isinstance(database, Path):
-                    raise
-                for suffix in ("", "-wal", "-shm"):
-                    database.with_name(database.name + suffix).unlink(missing_ok=True)
-        raise AssertionError("unreachable")
+    def _connect(self) -> sqlite3.Connection:
+        """The database, made anew where it is damaged or of another schema: nothing is stored only there."""
+        try:
+            return self._open()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise self._unusable(error) from error
+        self._discard()
+        return self._open()
+
+    def _discard(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self._database}{suffix}").unlink(missing_ok=True)
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._database, timeout=60, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute("PRAGMA synchronous=OFF")
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA cache_size=-65536")
+            if _version(db) not in (0, SCHEMA):
+                raise sqlite3.DatabaseError("another schema")
+            if _version(db) == 0:
+                with _transaction(db):
+                    for statement in _TABLES.split(";") if _version(db) == 0 else ():
+                        db.execute(statement)
+                    db.execute(f"PRAGMA user_version={SCHEMA}")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _unusable(self, error: sqlite3.Error) -> RecordError:
+        return RecordError(f"the index {self._database} cannot be used: {error}; label files are not touched by this",
+                           hint="free some space, wait for the other process, or remove it: it is only a cache")  # fmt: skip
 
     def close(self) -> None:
         """Let go of the database."""
@@ -152,15 +173,30 @@ class Index:
 
     def refresh(self, only: Iterable[Stamp] | None = None) -> int:
         """Take in what changed on disk (or in the files named in `only`); the number of items that were refolded."""
-        with _transaction(self.db), _no_gc():
+        stamps = None if only is None else list(only)
+        with self._lock, collector_paused():
+            try:
+                return self._refresh(stamps)
+            except sqlite3.DatabaseError as error:
+                gone = isinstance(self._database, Path) and not self._database.exists()
+                if isinstance(error, sqlite3.OperationalError) and not gone:
+                    raise self._unusable(error) from error
+            self.db.close()  # damaged, or removed together with `.trainset`: build it anew
+            Path(self._database).parent.mkdir(parents=True, exist_ok=True)
+            self._discard()
+            self.db = self._connect()
+            return self._refresh(None)
+
+    def _refresh(self, only: list[Stamp] | None) -> int:
+        with _transaction(self.db):
             self.db.execute("CREATE TEMP TABLE IF NOT EXISTS touched (item INTEGER PRIMARY KEY)")
             self.db.execute("DELETE FROM temp.touched")
-            if only is None:
-                self._follow(self.tree.files(), whole=True)
-            else:
-                self._follow(only, whole=False)
+            runs = self.runs()
+            self._follow(only if only is not None else self.tree.files(), whole=only is None)
+            self._follow_runs(runs)
             known = self.db.execute("SELECT value FROM meta WHERE name='fold'").fetchone()
             if known is None or known[0] != self._fold_key:
+                self.db.execute("DELETE FROM state")
                 self.db.execute("INSERT OR IGNORE INTO temp.touched SELECT id FROM item")
                 self.db.execute("INSERT OR REPLACE INTO meta VALUES ('fold', ?)", (self._fold_key,))
             touched = self.db.execute("SELECT count(*) FROM temp.touched").fetchone()[0]
@@ -170,8 +206,14 @@ class Index:
                     self._fold_states(task)
             return int(touched)
 
+    def _follow_runs(self, before: Mapping[str, RunInfo]) -> None:
+        """Refold the items of runs that are described otherwise than before: it bears on which proposal is shown."""
+        for name, run in self.runs().items():
+            if before.get(name, run) != run:
+                self.db.execute("INSERT OR IGNORE INTO temp.touched SELECT item FROM outcome WHERE run=?", (name,))
+
     def _follow(self, stamps: Iterable[Stamp], whole: bool) -> None:
-        columns = "path, id, size, mtime, inode, present, last, end, tail"
+        columns = "path, id, size, changed, inode, present, last, end, tail, whole"
         known: dict[str, tuple[Any, ...]] = {}
         if whole:
             known = {row[0]: row for row in self.db.execute(f"SELECT {columns} FROM file")}
@@ -179,8 +221,11 @@ class Index:
             row = known.pop(stamp.path, None) if whole else None
             if not whole:
                 row = self.db.execute(f"SELECT {columns} FROM file WHERE path=?", (stamp.path,)).fetchone()
-            if row is None or row[2:6] != (stamp.size, stamp.mtime, stamp.inode, 1):
-                self._take(stamp, row)
+            if row is None or row[2:6] != (stamp.size, stamp.changed, stamp.inode, 1):
+                try:
+                    self._take(stamp, row)
+                except FileNotFoundError:  # Git took it away meanwhile
+                    known.update({row[0]: row} if row else {})
         for row in known.values():
             if row[5]:
                 self._touch(row[1])
@@ -189,39 +234,43 @@ class Index:
 
     def _take(self, stamp: Stamp, row: tuple[Any, ...] | None) -> None:
         """Read a file that is new or looks different: from where we know it, if what we know is still there."""
-        start = 0
-        if row is not None:
-            number, last, end, tail = row[1], row[6], row[7], row[8]
-            if stamp.size >= end > 0 and digest(self.tree.read(stamp.path, last, end - last)) == tail:
-                start = end
-                if not row[5]:
-                    self._touch(number)
-            else:
-                self._touch(number)
-                for table in _BASE:
-                    self.db.execute(f"DELETE FROM {table} WHERE file=?", (number,))
+        start = self._confirmed(stamp, row) if row else 0
+        data = self.tree.read(stamp.path, start)
+        self._windows.forget(stamp.path)
+        if row is None:
+            number = int(self.db.execute("INSERT INTO file (path) VALUES (?)", (stamp.path,)).lastrowid or 0)
         else:
-            number = self.db.execute("INSERT INTO file (path, records, skipped, last, end, tail, sealed) VALUES (?, 0, 0, 0, 0, '', 0)",
-                                     (stamp.path,)).lastrowid  # fmt: skip
+            number = row[1]
+            if start == 0 or not row[5]:
+                self._touch(number)
         if start == 0:
-            self.db.execute(
-                "UPDATE file SET records=0, skipped=0, last=0, end=0, tail='', sealed=0, kind=NULL WHERE id=?",
-                (number,),
-            )
-        self.db.execute("UPDATE file SET size=?, mtime=?, inode=?, present=1 WHERE id=?",
-                        (stamp.size, stamp.mtime, stamp.inode, number))  # fmt: skip
-        if stamp.size > start:
-            self._read(number, stamp.path, start)
+            for table in _BASE if row else ():
+                self.db.execute(f"DELETE FROM {table} WHERE file=?", (number,))
+            self.db.execute("UPDATE file SET records=0, skipped=0, last=0, end=0, tail='', whole='', sealed=0, kind=NULL "
+                            "WHERE id=?", (number,))  # fmt: skip
+        settled = stamp.changed if time.time_ns() - stamp.changed > _RACY else -1
+        self.db.execute("UPDATE file SET size=?, changed=?, inode=?, present=1 WHERE id=?",
+                        (stamp.size, settled, stamp.inode, number))  # fmt: skip
+        if data:
+            self._read(number, stamp.path, data, start)
         self._runs = None
+
+    def _confirmed(self, stamp: Stamp, row: tuple[Any, ...]) -> int:
+        """How many bytes of a file that looks different are those we know: all that we knew, or none. A file that grew
+        is known by its last line, whose chain speaks for all before it; any other by the digest of the whole."""
+        _, _, size, _, inode, _, last, end, tail, whole = row
+        if not 0 < end <= stamp.size:
+            return 0
+        start, known = (last, tail) if stamp.inode == inode and stamp.size > size else (0, whole)
+        return end if digest(self.tree.read(stamp.path, start, end - start)) == known else 0
 
     def _touch(self, file: int) -> None:
         for table in _BASE:
             self.db.execute(f"INSERT OR IGNORE INTO temp.touched SELECT item FROM {table} WHERE file=?", (file,))
 
-    def _read(self, file: int, path: str, start: int) -> None:
-        data = self.tree.read(path, start)
+    def _read(self, file: int, path: str, data: bytes, start: int) -> None:
         if path.startswith("predictions/"):
-            _, task, run, _ = path.split("/", 3)
+            _, task, run = (f"{path}///".split("/"))[:3]
             self.db.execute("UPDATE file SET kind='predictions', task=?, run=? WHERE id=?", (task, run, file))
             reader = self._predictions(file, task, run, data, start)
         else:
@@ -241,6 +290,12 @@ class Index:
             marks = ",".join("?" * width)
             self.db.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
             self.db.executemany("INSERT OR IGNORE INTO temp.touched VALUES (?)", ((row[0],) for row in rows))
+        end, sealed = self.db.execute("SELECT end, sealed FROM file WHERE id=?", (file,)).fetchone()
+        if start == 0 or sealed:
+            known = data[:end] if start == 0 else self.tree.read(path, 0, end)
+            self.db.execute("UPDATE file SET whole=? WHERE id=?", (digest(known), file))
+        else:
+            self.db.execute("UPDATE file SET whole='' WHERE id=?", (file,))
 
     def _ids(self, keys: Sequence[str]) -> dict[str, int]:
         self.db.executemany("INSERT OR IGNORE INTO item (key) VALUES (?)", ((k,) for k in keys))
@@ -254,7 +309,7 @@ class Index:
         self, file: int, data: bytes, start: int, last: int, end: int, records: int, skipped: int, sealed: bool
     ) -> None:
         if end > start:
-            self.db.execute("UPDATE file SET last=?, end=?, tail=?, records=records+?, skipped=skipped+?, sealed=? WHERE id=?",
+            self.db.execute("UPDATE file SET last=?, end=?, tail=?, records=records+?, skipped=skipped+?, sealed=max(sealed, ?) WHERE id=?",
                             (last, end, digest(data[last - start : end - start]), records, skipped, sealed, file))  # fmt: skip
 
     def _records(
@@ -370,19 +425,7 @@ class Index:
     def _item_at(self, file: int, offset: int, length: int, paths: dict[int, str]) -> ItemRecord:
         if file not in paths:
             paths[file] = self.db.execute("SELECT path FROM file WHERE id=?", (file,)).fetchone()[0]
-        record = parse(self._buffered(paths[file], offset, length))
-        assert record is not None
-        return _item.decode(record[1])
-
-    _window: tuple[str, int, bytes] = ("", 0, b"")
-
-    def _buffered(self, path: str, offset: int, length: int) -> bytes:
-        """Bytes of a file through a window of a megabyte, since readers go through files in order."""
-        name, start, data = self._window
-        if name != path or offset < start or offset + length > start + len(data):
-            start, data = offset, self.tree.read(path, offset, max(length, 1 << 20))
-            self._window = (path, start, data)
-        return data[offset - start : offset - start + length]
+        return _item.decode(self.record_bytes(paths[file], offset, length))
 
     def _fold_states(self, task: Task) -> None:
         self.db.execute("DELETE FROM state WHERE task=? AND item IN (SELECT item FROM temp.touched)", (task.name,))
@@ -399,7 +442,7 @@ class Index:
         )
         rows = (self._state(task, item, key, media, votes(item), outcomes(item), runs) for item, key, media in alive)
         for chunk in chunks((r for r in rows if r is not None), _CHUNK):
-            self.db.executemany(f"INSERT INTO state VALUES ({','.join('?' * 14)})", chunk)
+            self.db.executemany(f"INSERT INTO state VALUES ({','.join('?' * 15)})", chunk)
 
     def _state(self, task: Task, item: int, key: str, media: str | None, votes: list[tuple[Any, ...]],
                outcomes: list[tuple[Any, ...]], runs: Mapping[str, RunInfo]) -> tuple[Any, ...] | None:  # fmt: skip
@@ -416,24 +459,26 @@ class Index:
                                     (item, task.name, run, said)).fetchone()  # fmt: skip
             low, high, labels, attrs = found or (None,) * 4
         if not votes:
-            return (task.name, item, "predicted", "[]", "", "", "", run, said, low, high, labels, attrs, 0)
+            return (task.name, item, "predicted", "[]", "", "", "", "", run, said, low, high, labels, attrs, 0)
         same: Same = lambda a, b: self._same(task, key, a, b)  # noqa: E731
         standing = fold([_vote(row) for row in votes], same, media, proposed=shown is not None)
         if standing.answer:
-            chosen = set(standing.answer)
-            labels = _joined(row[10] for row in votes if row[0] in chosen)
-            attrs = _joined(row[11] for row in votes if row[0] in chosen)
+            marks = {row[0]: row[10:] for row in votes}
+            labels, attrs = (_joined(marks[rid][n] for rid in standing.answer) for n in (0, 1))
         elif standing.state not in ("predicted", "unlabelled", "rejected"):
             labels = attrs = ""
         return (task.name, item, standing.state, json.dumps(standing.reasons), " ".join(standing.decided_by),
-                " ".join(standing.answer), " ".join(standing.seen), run, said, low, high, labels, attrs,
+                " ".join(standing.answer), " ".join(standing.live), " ".join(sorted(set(standing.seen) - set(standing.live))),
+                run, said, low, high, labels, attrs,
                 any(not h.rule for h in standing.heads))  # fmt: skip
 
     # -- what the rest asks ---------------------------------------------------------------------------------
 
     def runs(self) -> dict[str, RunInfo]:
         """Every run whose files are there, by id."""
-        if self._runs is None:
+        version = self.db.execute("PRAGMA data_version").fetchone()[0]  # another process may have written
+        if self._runs is None or version != self._version:
+            self._version = version
             found: dict[str, RunInfo] = {}
             for (raw,) in self.db.execute("SELECT header FROM file WHERE kind='runs' AND present ORDER BY path"):
                 header = read_header(raw)
@@ -455,9 +500,15 @@ class Index:
         return self._runs
 
     def record_bytes(self, path: str, offset: int, length: int) -> bytes:
-        """The JSON of one record (or the whole line of a prediction), by its place."""
-        line = self._buffered(path, offset, length)
+        """The JSON of one record (or the whole line of a prediction), by its place; RecordError where the file changed
+        since it was indexed."""
+        try:
+            line = self._windows.read(path, offset, length)
+        except FileNotFoundError:
+            line = b""
         record = parse(line)
+        if record is None and not (path.startswith("predictions/") and len(line) == length):
+            raise RecordError(f"{path} changed while it was read", hint="do it again: its new state is read then")
         return line if record is None else record[1]
 
     def item(self, file: int, offset: int, length: int, paths: dict[int, str]) -> Item:
@@ -468,7 +519,7 @@ class Index:
         """Everything the index tells of the files that are there, free of row numbers: what two indexes are compared by."""
         queries = {
             "item": "SELECT key, alive, clash, split, grp, media, size FROM item WHERE alive ORDER BY key",
-            "state": "SELECT s.task, i.key, s.state, s.reasons, s.decided_by, s.answer, s.seen, s.run, s.digest, s.low, s.high, "
+            "state": "SELECT s.task, i.key, s.state, s.reasons, s.decided_by, s.answer, s.live, s.past, s.run, s.digest, s.low, s.high, "
             "s.labels, s.attrs, s.human FROM state s JOIN item i ON i.id=s.item ORDER BY 1, 2",
             "file": "SELECT path, size, kind, records, skipped, end, sealed FROM file WHERE present ORDER BY path",
             "lot": "SELECT DISTINCT l.task, i.key FROM lot l JOIN item i ON i.id=l.item JOIN file f ON f.id=l.file "
@@ -578,19 +629,12 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
+        db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+            db.execute("ROLLBACK")
         raise
-    db.execute("COMMIT")
 
 
-@contextmanager
-def _no_gc() -> Iterator[None]:
-    """The garbage collector costs most while millions of small objects are made and kept."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])

@@ -11,10 +11,11 @@ import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import RLock
 from typing import Protocol
 
 import msgspec
@@ -49,6 +50,11 @@ class GitView(Protocol):
         """Whether the index or HEAD has this path."""
         ...
 
+    def has(self, path: Path, content: Path, *, anywhere: bool = False) -> bool:
+        """Whether HEAD (or, `anywhere`, any commit but a stash) has a file of this path that begins with `content`'s
+        bytes."""
+        ...
+
 
 @dataclass(frozen=True)
 class Places:
@@ -80,8 +86,9 @@ class Writer:
         self._live = places.live
         self._chain = Chain(b"", 0, b"")
         self._size = 0
+        self._durable = 0
         self._seen: tuple[object, ...] = ()
-        self._name = ""
+        self._lock = RLock()
 
     @property
     def path(self) -> Path:
@@ -90,52 +97,76 @@ class Writer:
 
     def record(self, body: bytes) -> str:
         """Append one record; its id once it is on disk."""
-        identity = self.append([body])[0]
-        self.sync()
+        with self._lock:
+            identity = self.append([body])[0]
+            self.sync()
         return identity
 
     def append(self, bodies: Sequence[bytes]) -> list[str]:
         """Append records, each the JSON object of a record without id and chain. Not durable before `sync`."""
         if not bodies:
             return []
-        self._ready()
-        with _locked(self._fd):
-            if os.fstat(self._fd).st_size == self._size:
-                return self._put(bodies)
-        self._close()  # another process sealed the file
-        return self.append(bodies)
+        with self._lock:
+            try:
+                self._ready()
+                with _locked(self._fd):
+                    if os.fstat(self._fd).st_size == self._size:
+                        return self._put(bodies)
+                self.close()  # another process sealed the file
+                return self.append(bodies)
+            except OSError as error:
+                raise _disk(self._path, error) from error
 
     def _put(self, bodies: Sequence[bytes]) -> list[str]:
         chain = Chain(self._chain.header, self._chain.count, self._chain.value)
         out = [chain.append(body) for body in bodies]
         data = b"".join(line + b"\n" for line, _ in out)
-        _write(self._fd, data, self._path)
-        if self._mirror >= 0:
-            _write(self._mirror, data, self._live)
+        try:
+            for fd in self._fds():
+                _write(fd, data)
+        except OSError:
+            self._cut(self._size)
+            raise
         self._chain, self._size = chain, self._size + len(data)
         return [identity for _, identity in out]
 
     def sync(self) -> None:
-        """Return once everything appended is on disk and reachable under the dataset's labels."""
-        if self._fd < 0:
-            return
-        try:
-            os.fsync(self._fd)
-            if self._mirror >= 0:
-                os.fsync(self._mirror)
-            self._reattach()
-        except OSError as error:
-            raise _disk(self._path, error) from error
+        """Return once everything appended is on disk and reachable under the dataset's labels; where that fails, what
+        nobody was told of is taken back, and the next record goes into a new file."""
+        with self._lock:
+            if self._fd < 0:
+                return
+            try:
+                for fd in self._fds():
+                    os.fsync(fd)
+                self._reattach()
+                self._durable = self._size
+            except OSError as error:
+                with _locked(self._fd):
+                    if os.fstat(self._fd).st_size == self._size:
+                        self._cut(self._durable)
+                self._close()
+                raise _disk(self._path, error) from error
 
     def close(self) -> None:
         """Make everything durable and let go of the file; it stays unsealed until `commit` seals it."""
-        self.sync()
-        self._close()
+        with self._lock:
+            self.sync()
+            self._close()
+
+    def _fds(self) -> list[int]:
+        return [fd for fd in (self._fd, self._mirror) if fd >= 0]
+
+    def _cut(self, size: int) -> None:
+        """Take back what was never acknowledged, as far as a failing disk lets us."""
+        for fd in self._fds():
+            with suppress(OSError):
+                os.ftruncate(fd, size)
+                os.fsync(fd)
 
     def _close(self) -> None:
-        for fd in (self._fd, self._mirror):
-            if fd >= 0:
-                os.close(fd)
+        for fd in self._fds():
+            os.close(fd)
         self._fd = self._mirror = -1
 
     def _ready(self) -> None:
@@ -152,74 +183,108 @@ class Writer:
             self._open()
 
     def _open(self) -> None:
-        continues, self._name = (self._name or None), ulid()
+        name = ulid()
         header = msgspec.structs.replace(
-            self._header, started=now(), session=self._header.session or self._name, continues=continues
+            self._header,
+            started=now(),
+            session=self._header.session or name,
+            continues=self._path.stem if self._path.suffix else None,
         )
         if header.kind == "runs" and header.run is None:
-            header = msgspec.structs.replace(header, run=self._name)
-        self._header = header
-        folder = self._places.folder(header)
-        self._path, self._live = folder / f"{self._name}.jsonl", self._places.live / f"{self._name}.jsonl"
-        line = header_line(header) + b"\n"
+            header = msgspec.structs.replace(header, run=name)
+        line = header_line(header)
+        self._seen = self._git.fingerprint()
+        self._create(self._places.folder(header), name, line + b"\n")
+        self._header, self._chain, self._size = header, Chain.start(line), len(line) + 1
+        self._durable = self._size
+
+    def _create(self, folder: Path, name: str, data: bytes) -> None:
+        """Go on in a new file that holds `data`, durable, with a second link to it (or a copy that is written along
+        where links are not possible) under Git's folder."""
+        path, live = folder / f"{name}.jsonl", self._places.live / f"{name}.jsonl"
+        fd = mirror = -1
         try:
             for place in (folder, self._places.live):
                 make_folder(place)
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
-            _write(self._fd, line, self._path)
-            os.fsync(self._fd)
+            fd = _new(path, data)
             try:
-                os.link(self._path, self._live)
-            except OSError:  # another file system, or one without links
-                self._mirror = os.open(
-                    self._live, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644
-                )
-                _write(self._mirror, line, self._live)
+                os.link(path, live)
+            except OSError:
+                mirror = _new(live, data)
             for place in (folder, self._places.live):
                 sync_folder(place)
-        except OSError as error:
-            self._close()
-            raise _disk(self._path, error) from error
-        self._chain, self._size = Chain.start(line[:-1]), len(line)
-        self._seen = self._git.fingerprint()
+        except OSError:
+            for opened, made in ((fd, path), (mirror, live)):
+                with suppress(OSError):
+                    if opened >= 0:
+                        os.close(opened)
+                    made.unlink()
+            raise
+        self._close()
+        self._fd, self._mirror, self._path, self._live = fd, mirror, path, live
 
     def _reattach(self) -> None:
         """Where the path no longer leads to our file, give the file a new path: Git may want the old one back."""
         mine = os.fstat(self._fd)
-        try:
+        with suppress(FileNotFoundError, NotADirectoryError):
             if os.path.samestat(self._path.stat(), mine):
                 return
-        except FileNotFoundError:
-            pass
-        self._path = self._places.folder(self._header) / f"{ulid()}.jsonl"
-        make_folder(self._path.parent)
-        if not _link(self._live, self._path, mine):
-            data = os.pread(self._fd, self._size, 0)
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
-            _write(fd, data, self._path)
-            os.fsync(fd)
-            os.close(self._fd)
-            self._fd = fd
-        sync_folder(self._path.parent)
+        with _exclusive(self._places.live):
+            self._rename(self._places.folder(self._header), mine)
+
+    def _rename(self, folder: Path, mine: os.stat_result) -> None:
+        make_folder(folder)
+        brought_back = _named(folder, mine)
+        if brought_back is not None:
+            self._path = brought_back
+            return
+        name, kept, before = ulid(), _named(self._places.live, mine), self._live
+        path = folder / f"{name}.jsonl"
+        try:
+            if kept is None:
+                raise FileNotFoundError
+            os.link(kept, path)
+        except OSError:  # no second link, or none possible: the descriptor is all there is
+            self._create(folder, name, _read(self._fd, self._size))
+            before.unlink(missing_ok=True)
+            return
+        sync_folder(folder)
+        self._path, self._live = path, self._places.live / path.name
+        kept.replace(self._live)
 
 
-def _link(live: Path, path: Path, mine: os.stat_result) -> bool:
+def _named(folder: Path, inode: os.stat_result) -> Path | None:
+    """The path that a file has in a folder, if any."""
+    if not folder.is_dir():
+        return None
+    with os.scandir(folder) as entries:
+        found = [Path(e.path) for e in entries if e.inode() == inode.st_ino]
+    return next((path for path in found if os.path.samestat(path.stat(), inode)), None)
+
+
+def _new(path: Path, data: bytes) -> int:
+    """A new file that holds `data`, on disk, open for appending."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:
-        if not os.path.samestat(live.stat(), mine):
-            return False
-        os.link(live, path)
+        _write(fd, data)
+        os.fsync(fd)
     except OSError:
-        return False
-    return True
+        os.close(fd)
+        raise
+    return fd
 
 
-def _write(fd: int, data: bytes, path: Path) -> None:
+def _write(fd: int, data: bytes) -> None:
     view = memoryview(data)
-    try:
-        while view:
-            view = view[os.write(fd, view) :]
-    except OSError as error:
-        raise _disk(path, error) from error
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _read(fd: int, size: int) -> bytes:
+    found = b""
+    while len(found) < size and (more := os.pread(fd, size - len(found), len(found))):
+        found += more
+    return found
 
 
 def _disk(path: Path, error: OSError) -> TrainsetError:
@@ -236,6 +301,17 @@ def _locked(fd: int) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+@contextmanager
+def _exclusive(folder: Path) -> Iterator[None]:
+    """One process at a time gives names to the live files of a dataset."""
+    fd = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        with _locked(fd):
+            yield
+    finally:
+        os.close(fd)
 
 
 def make_folder(path: Path) -> None:
@@ -259,22 +335,30 @@ def sync_folder(path: Path) -> None:
 
 
 def seal(path: Path) -> bool:
-    """Write the end of a label file, whoever wrote it; False where it is sealed already, RecordError where it is not
-    sound. A live writer notices, and goes on in a new file."""
+    """Write the end of a label file, whoever wrote it, unless it has one; False where nothing in it was acknowledged,
+    RecordError where it is not sound. A live writer notices, and goes on in a new file."""
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
     try:
         with _locked(fd):
-            data = path.read_bytes()
+            data = _read(fd, os.fstat(fd).st_size)
             _, chain, sealed, faults = check(data)
-            bad = [f for f in faults if not f.note]
-            if chain is None or bad:
-                where = f"{path}, line {bad[0].line}: {bad[0].message}" if bad else f"{path} has no header"
-                raise RecordError(f"{where}; it was not committed", hint="`trainset verify` lists every such file")
-            if sealed:
-                return False
-            end = b"" if data.endswith(b"\n") else b"\n"
-            _write(fd, end + chain.end() + b"\n", path)
-            os.fsync(fd)
+            bad = next((f for f in faults if not f.note), None)
+            if bad is not None:
+                raise RecordError(
+                    f"{path}, line {bad.line}: {bad.message}; it was not committed",
+                    hint="`trainset verify` lists every such file",
+                )
+            if chain is None or sealed:
+                return chain is not None
+            try:
+                _write(fd, (b"" if data.endswith(b"\n") else b"\n") + chain.end() + b"\n")
+                os.fsync(fd)
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(fd, len(data))
+                raise
+    except OSError as error:
+        raise _disk(path, error) from error
     finally:
         os.close(fd)
     return True
@@ -288,40 +372,42 @@ class Recovered:
     records: int
 
 
-def orphans(places: Places) -> list[Path]:
-    """Live files whose bytes are in no label file of the tree."""
-    if not places.live.is_dir():
+def recover(places: Places, git: GitView) -> list[Recovered]:
+    """Bring back live files that have lost their path in the tree, each once whoever opens the dataset, and drop those
+    that a commit holds."""
+    if not places.live.is_dir() or not any(places.live.glob("*.jsonl")):
         return []
-    return [live for live in sorted(places.live.glob("*.jsonl")) if not _attached(places, live)]
+    if not os.access(places.live, os.W_OK):  # nobody writes here
+        return []
+    with _exclusive(places.live):
+        found = [_recover(places, git, live) for live in sorted(places.live.glob("*.jsonl"))]
+    return [recovered for recovered in found if recovered is not None]
 
 
-def _attached(places: Places, live: Path) -> bool:
+def _recover(places: Places, git: GitView, live: Path) -> Recovered | None:
     with live.open("rb") as stream:
         header = read_header(stream.readline().rstrip(b"\n"))
     if header is None:  # nothing in it was ever acknowledged
-        return True
-    mine = live.stat()
+        return None
     folder = places.folder(header)
     home = folder / live.name
-    if home.is_file() and home.stat().st_size >= mine.st_size:
-        with home.open("rb") as stream:
-            if stream.read(mine.st_size) == live.read_bytes():
-                return True
-    return folder.is_dir() and any(entry.inode() == mine.st_ino for entry in os.scandir(folder))
-
-
-def recover(places: Places, live: Path) -> Recovered:
-    """Give an orphaned live file a path in the tree again, under a new name."""
+    if git.has(home, live):
+        live.unlink()
+        return None
     data = live.read_bytes()
-    first = next(lines(data))
-    header = read_header(first[1])
-    if header is None:
-        raise RecordError(f"{live} has no header", hint="look at it, and remove it by hand")
-    path = places.folder(header) / f"{ulid()}.jsonl"
-    make_folder(path.parent)
+    records = sum(1 for _ in lines(data)) - 1
+    attached = _named(folder, live.stat()) is not None or (home.is_file() and home.read_bytes().startswith(data))
+    if attached or not records:
+        return None
+    if git.has(home, live, anywhere=True):
+        live.unlink()
+        return None
+    make_folder(folder)
+    path = folder / f"{ulid()}.jsonl"  # a new name: Git may want the old one back
     try:
         os.link(live, path)
     except OSError:
-        path.write_bytes(data)
-    sync_folder(path.parent)
-    return Recovered(path, sum(1 for _ in lines(data)) - 1)
+        os.close(_new(path, data))
+    sync_folder(folder)
+    live.replace(places.live / path.name)
+    return Recovered(path, records)

@@ -90,7 +90,10 @@ class Modality(Protocol):
         ...
 
     def check(self, item: Item, annotations: Sequence[Annotation]) -> Iterator[Problem]:
-        """What is wrong with these annotations on this item (a box of no area, a span past the end)."""
+        """What is wrong with these annotations on this item (a box of no area, a span past the end).
+
+        `where` is the id of the annotation that a problem speaks of.
+        """
         ...
 
 
@@ -354,6 +357,11 @@ class ExportContext(Context, Protocol):
     @property
     def media_mode(self) -> Literal["copy", "link", "none"]:
         """Whether the export carries media, and how."""
+        ...
+
+    @property
+    def splits(self) -> Sequence[str]:
+        """The splits that were asked for by name; empty for all items, which a format may then keep in one file."""
         ...
 
     def place(self, item: Item, to: Path) -> None:

@@ -127,66 +127,88 @@ class Fault:
     note: bool = False
 
 
+_SEARCHES, _AROUND = 100, 1000
+"""For how many records of a file another place is looked for, and how many records away."""
+
+
 def check(data: bytes) -> tuple[Header | None, Chain | None, bool, list[Fault]]:
     """Prove a whole label file: its header, the chain as far as it holds, whether it is sealed, and all faults."""
-    faults: list[Fault] = []
     rows = list(lines(data))
-    tail = data[rows[-1][0] + len(rows[-1][1]) + 1 :] if rows else data
     if not rows:
-        return None, None, False, [Fault(1, "no complete header line: it was never acknowledged", note=True)]
+        return None, None, False, [Fault(1, "no complete header line: nothing of it was acknowledged", note=True)]
     header = read_header(rows[0][1])
     if header is None:
         return None, None, False, [Fault(1, "the first line is not a header")]
-    chain, end, end_line = Chain.start(rows[0][1]), None, 0
+    proof, end, end_line = _Proof(rows[0][1]), None, 0
+    faults: list[Fault] = []
     strange: list[int] = []
     for number, (_, line) in enumerate(rows[1:], start=2):
+        record = parse(line)
         if end is not None:
             faults.append(Fault(number, "a line after the end of a sealed file: it was added"))
-            continue
-        end = read_end(line)
-        if end is not None:
+        elif record is not None:
+            wrong = proof.take(*record)
+            faults += [Fault(number, wrong)] if wrong else ()
+        elif (end := read_end(line)) is not None:
             end_line = number
-            continue
-        record = parse(line)
-        if record is None:
+        else:
             strange.append(number)
-            continue
-        faults.extend(_advance(chain, number, *record))
-    if end is not None:
-        if end.records != chain.count or end.chain != chain.value.hex():
-            faults.append(
-                Fault(end_line, f"the end counts {end.records} records, the file proves {chain.count}: cut or changed")
-            )
-        if tail:
-            faults.append(Fault(len(rows) + 1, "bytes after the end of a sealed file: they were added"))
-    elif tail:
-        faults.append(Fault(len(rows) + 1, "a torn line at the end: it was never acknowledged", note=True))
+    chain = proof.chain
+    if not proof.fits:
+        faults = [Fault(1, "no record fits this header: it was changed, or the records are another file's"), *faults[:1]]
+    if end is not None and (end.records != chain.count or end.chain != chain.value.hex()):
+        text = f"the end counts {end.records} records, the file proves {chain.count}: cut or changed"
+        faults.append(Fault(end_line, text))
     for number in strange:
         torn = end is not None and number == end_line - 1 and not faults
         text = "a torn line: it was never acknowledged" if torn else "not a record: changed or torn"
         faults.append(Fault(number, text, note=torn))
+    tail = data[rows[-1][0] + len(rows[-1][1]) + 1 :]
+    if tail and end is not None:
+        faults.append(Fault(len(rows) + 1, "bytes after the end of a sealed file: they were added"))
+    elif tail.startswith(b'{"end":') and not chain.end().startswith(tail):
+        faults.append(Fault(len(rows) + 1, "the end of a sealed file was changed"))
+    elif tail:
+        faults.append(Fault(len(rows) + 1, "a torn line at the end: it was never acknowledged", note=True))
     return header, chain, end is not None, faults
 
 
-def _advance(chain: Chain, number: int, identity: str, body: bytes, stated: str) -> Iterator[Fault]:
-    """Take one record into the chain; where it does not fit, find out why and go on from what the line states."""
-    before = chain.value
-    _, expected = chain.append(body)
-    if expected == identity and chain.value.hex() == stated:
-        return
-    count = chain.count - 1
-    gap = next(
-        (k for k in range(1, 1000) if _hash(chain.header, (count + k).to_bytes(8, "little"), body).hex() == identity), 0
-    )
-    if gap:
-        yield Fault(number, f"{gap} record(s) before this line are missing")
-        chain.count = count + gap + 1
-    elif expected != identity:
-        moved = any(_hash(chain.header, k.to_bytes(8, "little"), body).hex() == identity for k in range(count))
-        yield Fault(
-            number,
-            "a record in the wrong place" if moved else "the record was changed: its id does not match its bytes",
-        )
-    elif _hash(before, bytes.fromhex(identity)).hex() != stated:
-        yield Fault(number, "the chain breaks here: a record before this one was changed, added or moved")
-    chain.value = bytes.fromhex(stated)
+class _Proof:
+    """A chain followed along the records of a file that may have been tampered with. `fits` says whether anything shows
+    that the records belong under the header."""
+
+    def __init__(self, header: bytes) -> None:
+        self.chain = Chain.start(header)
+        self.fits = True
+        self._proved = False
+        self._searches = _SEARCHES
+
+    def take(self, identity: str, body: bytes, stated: str) -> str | None:
+        """What is wrong with the next record, if anything; the chain goes on from what the record states."""
+        name, expected = bytes.fromhex(identity), self.chain.count
+        number = self._number(name, body)
+        follows = _hash(self.chain.value, name).hex() == stated
+        first = expected == 0 and stated in (_hash(self.chain.value, x).hex() for x in (name, self._id(0, body)))
+        self._proved = self._proved or number is not None or first
+        self.fits = self._proved
+        self.chain.value = bytes.fromhex(stated)
+        self.chain.count = expected + 1 if number is None else max(expected, number + 1)
+        if number is None:
+            return "the record was changed: its id does not match its bytes"
+        if number > expected:
+            return f"{number - expected} record(s) before this line are missing"
+        if number < expected:
+            return "a record in the wrong place: it was copied or moved"
+        return None if follows else "the chain breaks here: this record's, or a record before it was changed or moved"
+
+    def _number(self, name: bytes, body: bytes) -> int | None:
+        """The number under which a body has this id: the one whose turn it is, or the nearest around it."""
+        turn = self.chain.count
+        numbers = [turn]
+        if self._id(turn, body) != name and self._searches:
+            self._searches -= 1
+            numbers = [n for step in range(1, _AROUND) for n in (turn + step, turn - step) if n >= 0]
+        return next((n for n in numbers if self._id(n, body) == name), None)
+
+    def _id(self, number: int, body: bytes) -> bytes:
+        return _hash(self.chain.header, number.to_bytes(8, "little"), body)

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 from trainset.core.history import Repository
 
 FOLDERS = ("labels", "predictions")
+_WINDOW = 1 << 16
+_WINDOWS = 64
+_KEPT = 1 << 27
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A file as a listing shows it: its path below the dataset's root, and what changes when its bytes do."""
+    """A file as a listing shows it: its path below the dataset's root, and what changes when its bytes do.
+
+    `changed` is its ctime in ns: unlike mtime, nobody can set it back.
+    """
 
     path: str
     size: int
-    mtime: int
+    changed: int
     inode: int
 
 
@@ -42,26 +50,29 @@ class WorkTree:
         self._root = root
 
     def files(self) -> Iterator[Stamp]:
-        """Every record file below `labels` and `predictions`."""
+        """Every record file below `labels` and `predictions`; what Git takes away meanwhile is passed over."""
         pending = [str(self._root / name) for name in FOLDERS]
         start = len(str(self._root)) + 1
         while pending:
             try:
                 entries = os.scandir(pending.pop())
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue
             with entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(entry.path)
-                    elif entry.name.endswith(".jsonl"):
-                        s = entry.stat()
-                        yield Stamp(entry.path[start:], s.st_size, s.st_mtime_ns, s.st_ino)
+                    elif entry.name.endswith(".jsonl") and entry.path[start:].isprintable():
+                        try:
+                            s = entry.stat()
+                        except FileNotFoundError:
+                            continue
+                        yield Stamp(entry.path[start:], s.st_size, s.st_ctime_ns, s.st_ino)
 
     def stamp(self, path: str) -> Stamp:
         """The stamp of one file."""
         s = (self._root / path).stat()
-        return Stamp(path, s.st_size, s.st_mtime_ns, s.st_ino)
+        return Stamp(path, s.st_size, s.st_ctime_ns, s.st_ino)
 
     def read(self, path: str, offset: int = 0, length: int = -1) -> bytes:
         """Bytes of a file on disk."""
@@ -76,7 +87,8 @@ class RevisionTree:
     def __init__(self, repository: Repository, commit: str) -> None:
         self._repository = repository
         self._files = {p: b for p, b in repository.tree(commit, *FOLDERS).items() if p.endswith(".jsonl")}
-        self._last: tuple[str, bytes] = ("", b"")
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = Lock()
 
     def files(self) -> Iterator[Stamp]:
         """Every record file of the commit."""
@@ -84,10 +96,42 @@ class RevisionTree:
             yield Stamp(path, size, 0, 0)
 
     def read(self, path: str, offset: int = 0, length: int = -1) -> bytes:
-        """Bytes of a file at the commit; the last file read is kept, since readers go through a file in order."""
-        if self._last[0] != path:
-            if path not in self._files:
-                raise FileNotFoundError(path)
-            self._last = (path, next(self._repository.blobs([self._files[path][0]])))
-        data = self._last[1][offset:]
-        return data if length < 0 else data[:length]
+        """Bytes of a file at the commit; what was read last is kept, up to 128 MB."""
+        with self._lock:
+            if path not in self._kept:
+                if path not in self._files:
+                    raise FileNotFoundError(path)
+                self._kept[path] = next(self._repository.blobs([self._files[path][0]]))
+                while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(path)
+            data = self._kept[path]
+        return data[offset:] if length < 0 else data[offset : offset + length]
+
+
+class Windows:
+    """Short ranges of a tree's files, read through windows of 64 kB: readers go through several files at once, each in
+    order. Safe to share between threads."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._kept: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
+        self._lock = Lock()
+
+    def read(self, path: str, offset: int, length: int) -> bytes:
+        """Bytes of a file; FileNotFoundError where there is none."""
+        with self._lock:
+            start, data = self._kept.get(path, (0, b""))
+        if not start <= offset <= offset + length <= start + len(data):
+            start, data = offset, self._tree.read(path, offset, max(length, _WINDOW))
+            with self._lock:
+                self._kept[path] = (start, data)
+                self._kept.move_to_end(path)
+                if len(self._kept) > _WINDOWS:
+                    self._kept.popitem(last=False)
+        return data[offset - start : offset - start + length]
+
+    def forget(self, path: str) -> None:
+        """Drop what is kept of a file that changed."""
+        with self._lock:
+            self._kept.pop(path, None)

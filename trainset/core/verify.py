@@ -5,14 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from msgspec import DecodeError, json
 
 from trainset.core.dataset import Dataset
+from trainset.core.files import chunks, digest
 from trainset.core.model import Prediction
 from trainset.core.records import check, lines
-from trainset.core.tree import RevisionTree, WorkTree
+from trainset.core.tree import FOLDERS, RevisionTree, WorkTree
 from trainset.errors import TrainsetError
+
+_prediction = json.Decoder(Prediction)
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,12 @@ class Summary:
 
 def verify(dataset: Dataset, summary: Summary, media: bool = False) -> Iterator[Finding]:
     """Everything that is wrong, streaming; `media` reads every medium again and compares its digest."""
-    for finding in (
-        *_files(dataset, summary),
-        *_history(dataset, summary),
-        *_items(dataset),
-        *_media(dataset, summary, media),
+    for finding in chain(
+        _files(dataset, summary),
+        _history(dataset, summary),
+        _absent(dataset),
+        _items(dataset),
+        _media(dataset, summary, media),
     ):
         summary.problems += not finding.note
         summary.notes += finding.note
@@ -52,89 +57,155 @@ def verify(dataset: Dataset, summary: Summary, media: bool = False) -> Iterator[
 
 
 def _files(dataset: Dataset, summary: Summary) -> Iterator[Finding]:
-    tree = dataset.index.tree
-    sealed: dict[str, tuple[str, str, int]] = {}
+    """What is wrong with the bytes of each file, by itself and against the commit that is checked out."""
+    tree, repository = dataset.index.tree, dataset.repository
+    head = None if isinstance(tree, RevisionTree) else repository.head()
+    committed = repository.tree(head, *FOLDERS) if head else {}
     for stamp in sorted(tree.files(), key=lambda s: s.path):
-        data = tree.read(stamp.path)
-        if stamp.path.startswith("predictions/"):
-            yield from _predictions(stamp.path, data)
+        try:
+            data = tree.read(stamp.path)
+        except FileNotFoundError:  # Git took it away meanwhile
             continue
-        header, chain, closed, faults = check(data)
-        summary.files += 1
-        summary.open += not closed
-        summary.records += chain.count if chain else 0
-        for fault in faults:
-            yield Finding(stamp.path, fault.line, fault.message, fault.note)
-        if header is not None and chain is not None:
-            parts = stamp.path.split("/")
-            if len(parts) < 3 or parts[1] != header.kind or (header.task and parts[2] != header.task):
-                yield Finding(
-                    stamp.path, 1, f"a file of {header.kind} for task {header.task!r} does not belong in this folder"
-                )
-            if header.kind == "decisions" and header.reviewer not in parts:
-                yield Finding(stamp.path, 1, f"decisions of {header.reviewer!r} do not belong in this folder")
-            sealed[stamp.path] = (chain.value.hex(), header.kind, chain.count)
-    yield from _outcomes(dataset)
+        if stamp.path.startswith("predictions/"):
+            yield from _predictions(dataset, stamp.path, data)
+        else:
+            yield from _labels(stamp.path, data, summary)
+            summary.anchored += stamp.path in committed
+        if stamp.path in committed:
+            yield from _differs(dataset, stamp.path, data, committed.pop(stamp.path)[0])
+    yield from _missing(dataset, [path for path in committed if path.endswith(".jsonl")])
+    yield from _unread(dataset)
 
 
-def _predictions(path: str, data: bytes) -> Iterator[Finding]:
-    decoder = json.Decoder(Prediction)
+def _labels(path: str, data: bytes, summary: Summary) -> Iterator[Finding]:
+    header, proved, sealed, faults = check(data)
+    summary.files += 1
+    summary.open += not sealed
+    summary.records += proved.count if proved else 0
+    for fault in faults:
+        yield Finding(path, fault.line, fault.message, fault.note)
+    if header is not None:
+        parts = path.split("/")
+        if len(parts) < 3 or parts[1] != header.kind or (header.task and parts[2] != header.task):
+            yield Finding(path, 1, f"a file of {header.kind} for task {header.task!r} does not belong in this folder")
+        if header.kind == "decisions" and header.reviewer not in parts:
+            yield Finding(path, 1, f"decisions of {header.reviewer!r} do not belong in this folder")
+
+
+def _differs(dataset: Dataset, path: str, data: bytes, blob: str) -> Iterator[Finding]:
+    if dataset.repository.blob_id(data) == blob:
+        return
+    before = next(dataset.repository.blobs([blob]))
+    same = next((n for n, (a, b) in enumerate(zip(before, data, strict=False)) if a != b), min(len(before), len(data)))
+    grew = same == len(before)
+    text = "it grew after it was committed; `trainset commit` gives it a name of its own" if grew else "it differs from its commit"
+    yield Finding(path, data.count(b"\n", 0, same) + 1, text, note=grew)
+
+
+def _missing(dataset: Dataset, paths: list[str]) -> Iterator[Finding]:
+    removed = {path for code, path in dataset.repository.changed(FOLDERS) if "D" in code} if paths else set()
+    for path in paths:
+        if path in removed:
+            yield Finding(path, 0, "it is committed, but missing from the tree")
+    if len(paths) > len(removed):
+        text = f"{len(paths) - len(removed)} committed file(s) are not checked out here: they are not looked at"
+        yield Finding("labels", 0, text, note=True)
+
+
+def _unread(dataset: Dataset) -> Iterator[Finding]:
+    found = dataset.index.db.execute("SELECT path, skipped FROM file WHERE present AND skipped ORDER BY path")
+    for path, skipped in found:
+        yield Finding(path, 0, f"{skipped} line(s) are no record that this version of trainset understands", note=True)
+
+
+def _predictions(dataset: Dataset, path: str, data: bytes) -> Iterator[Finding]:
+    """Lines that are not what the run recorded. What a run wrote last and was killed before it counted is none."""
+    _, task, run = f"{path}///".split("/")[:3]
+    said: list[tuple[int, str, str]] = []
     end = 0
     for number, (offset, line) in enumerate(lines(data), start=1):
         end = offset + len(line) + 1
         try:
-            decoder.decode(line)
+            prediction = _prediction.decode(line)
         except (DecodeError, UnicodeDecodeError) as error:
             yield Finding(path, number, f"not a prediction: {error}")
+            continue
+        said.append((number, prediction.item, digest(prediction.annotations)))
     if end < len(data):
-        yield Finding(path, 0, "a torn line at the end: the run had not counted it", note=True)
+        yield Finding(path, data.count(b"\n") + 1, "a torn line at the end: the run had not counted it", note=True)
+    recorded = _recorded(dataset, task, run, [key for _, key, _ in said])
+    counted = [d in recorded.get(key, ()) for _, key, d in said]
+    last = max((n for n, good in enumerate(counted) if good), default=-1)
+    for n, (number, key, _) in enumerate(said):
+        if not counted[n] and (n < last or (recorded.get(key) and not _at_hand(dataset, run, key, recorded[key]))):
+            yield Finding(path, number, f"the prediction for {key} is not the one that its run recorded")
+    loose = sum(not good for good in counted[last + 1 :])
+    if loose:
+        yield Finding(path, said[last + 1][0], f"{loose} prediction(s) at the end that their run had not counted", note=True)
 
 
-def _outcomes(dataset: Dataset) -> Iterator[Finding]:
-    """Predictions whose bytes are not what the run recorded, and decisions that name what is not there."""
-    db = dataset.index.db
-    for path, key in db.execute(
-        "SELECT f.path, i.key FROM prediction p JOIN file f ON f.id=p.file AND f.present JOIN item i ON i.id=p.item WHERE EXISTS "
-        "(SELECT 1 FROM outcome o JOIN file g ON g.id=o.file AND g.present WHERE o.item=p.item AND o.task=p.task AND o.run=p.run "
-        "AND o.digest IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM outcome o JOIN file g ON g.id=o.file AND g.present "
-        "WHERE o.item=p.item AND o.task=p.task AND o.run=p.run AND o.digest=p.digest) LIMIT 1000"
-    ):
-        yield Finding(path, 0, f"the prediction for {key} is not the one that its run recorded")
-    for path, key in db.execute(
-        "SELECT DISTINCT f.path, i.key FROM decision d JOIN file f ON f.id=d.file AND f.present JOIN item i ON i.id=d.item WHERE NOT i.alive LIMIT 1000"
-    ):
-        yield Finding(path, 0, f"decisions on {key}, which is not an item", note=True)
+def _recorded(dataset: Dataset, task: str, run: str, keys: list[str]) -> dict[str, set[str]]:
+    """The digests of what a run says of items, by key."""
+    found: dict[str, set[str]] = {}
+    for some in chunks(keys, 500):
+        for key, said in dataset.index.db.execute(
+            "SELECT i.key, o.digest FROM item i JOIN outcome o ON o.item=i.id JOIN file f ON f.id=o.file WHERE f.present "
+            f"AND o.task=? AND o.run=? AND o.digest IS NOT NULL AND i.key IN ({','.join('?' * len(some))})",
+            (task, run, *some),
+        ):
+            found.setdefault(key, set()).add(said)
+    return found
+
+
+def _at_hand(dataset: Dataset, run: str, key: str, digests: set[str]) -> bool:
+    rows = dataset.index.db.execute(
+        "SELECT p.digest FROM item i JOIN prediction p ON p.item=i.id JOIN file f ON f.id=p.file WHERE f.present AND i.key=? "
+        "AND p.run=?", (key, run))  # fmt: skip
+    return any(said in digests for (said,) in rows)
 
 
 def _history(dataset: Dataset, summary: Summary) -> Iterator[Finding]:
+    """What history did to label files, and what it cannot tell."""
     repository = dataset.repository
     if isinstance(dataset.index.tree, RevisionTree):
         return
     if repository.shallow():
-        yield Finding(
-            "labels",
-            0,
-            "this clone is shallow: files changed or deleted before its first commit cannot be seen",
-            note=True,
-        )
-    for commit, letter, path in repository.rewritten("labels"):
-        word = {"M": "modified", "D": "deleted", "T": "replaced"}[letter]
-        yield Finding(path, 0, f"commit {commit[:10]} {word} this label file; they are only ever added")
+        text = "this clone is shallow: files changed or deleted before its first commit cannot be seen"
+        yield Finding("labels", 0, text, note=True)
+    rewritten = repository.rewritten("labels")
     head = repository.head()
-    committed = repository.tree(head, "labels") if head else {}
-    for code, path in repository.changed(["labels"]):
-        if path in committed:
-            word = "is missing from the tree" if "D" in code else "differs from its commit"
-            yield Finding(path, 0, f"the committed label file {word}")
-    summary.anchored = len(committed)
-    loose = summary.files - len(committed)
+    now = repository.tree(head, "labels") if head and rewritten else {}
+    for commit, letter, path, blob in rewritten:
+        word = {"M": "modified", "D": "deleted", "T": "replaced"}[letter]
+        whole = path in now and _begins(dataset, now[path][0], blob)
+        text = f"commit {commit[:10]} {word} this label file; " + ("all that it held is there" if whole else "they are only ever added")
+        yield Finding(path, 0, text, note=whole)
+    loose = summary.files - summary.anchored
     if loose > 0:
-        yield Finding(
-            "labels",
-            0,
-            f"{loose} file(s) are in no commit yet: a record cut off at their end cannot be told",
-            note=True,
-        )
+        text = f"{loose} file(s) are in no commit yet: a record cut off at their end cannot be told"
+        yield Finding("labels", 0, text, note=True)
+
+
+def _begins(dataset: Dataset, blob: str, before: str) -> bool:
+    """Whether a blob holds everything that an earlier one did."""
+    return blob == before or next(dataset.repository.blobs([blob])).startswith(next(dataset.repository.blobs([before])))
+
+
+def _absent(dataset: Dataset) -> Iterator[Finding]:
+    """What records speak of and is not here."""
+    db = dataset.index.db
+    count = db.execute(
+        "SELECT count(*) FROM outcome o JOIN file f ON f.id=o.file WHERE f.present AND o.digest IS NOT NULL AND NOT EXISTS (SELECT 1 "
+        "FROM prediction p JOIN file g ON g.id=p.file WHERE g.present AND p.item=o.item AND p.task=o.task AND p.run=o.run AND p.digest=o.digest)"
+    ).fetchone()[0]
+    if count:
+        text = f"{count} prediction(s) that runs recorded are not here: their bytes cannot be compared"
+        yield Finding("predictions", 0, text, note=True)
+    for path, key in db.execute(
+        "SELECT DISTINCT f.path, i.key FROM decision d JOIN file f ON f.id=d.file AND f.present JOIN item i ON i.id=d.item "
+        "WHERE NOT i.alive LIMIT 1000"
+    ):
+        yield Finding(path, 0, f"decisions on {key}, which is not an item", note=True)
 
 
 def _items(dataset: Dataset) -> Iterator[Finding]:

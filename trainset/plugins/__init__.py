@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trainset.core.protocols import *  # noqa: F403
     from trainset.core.scene import *  # noqa: F403
 
-_LAZY = ("trainset.core.protocols", "trainset.core.scene", "trainset.core.editing", "trainset.core.files")
+_LAZY = ("trainset.core.protocols", "trainset.core.scene", "trainset.core.editing", "trainset.core.files", "trainset.core.pause")
 
 
 def __getattr__(name: str) -> Any:

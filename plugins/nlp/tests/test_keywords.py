@@ -35,7 +35,7 @@ def test_words_of_your_own_take_the_place_of_the_name():
 
 
 def test_a_word_that_many_labels_share_weighs_little():
-    assert said("card lost", task("card_arrival", "card_lost")) == [("card_lost", 0.5)]
+    assert said("card lost", task("card_arrival", "card_lost")) == [("card_lost", 0.625)]
 
 
 def test_no_word_means_no_proposal_and_a_low_score_can_be_left_out():

@@ -29,6 +29,7 @@ class Context:
     items: list[Item] = field(default_factory=list)
     media_root: Path | None = None
     media_mode: str = "none"
+    splits: tuple[str, ...] = ()
     placed: list[Path] = field(default_factory=list)
 
     def find(self, name):

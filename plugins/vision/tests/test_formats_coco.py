@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -243,7 +244,7 @@ def test_category_ids_are_permanent_indices_plus_one(tmp_path):
 
 def test_annotation_ids_are_unique_and_start_at_one(tmp_path, context):
     rows = [row([box(1, 2, 3, 4)] * 3, f"{i}.jpg", split="train" if i else None) for i in range(3)]
-    list(CocoExporter().write(rows, tmp_path, context))
+    list(CocoExporter().write(rows, tmp_path, replace(context, splits=("train",))))
     assert [a["id"] for a in written(tmp_path)["annotations"]] == [1, 2, 3]
     assert [a["id"] for a in written(tmp_path, "annotations/instances_train.json")["annotations"]] == [1, 2, 3, 4, 5, 6]
 
@@ -268,7 +269,7 @@ def test_proposals_with_scores_also_become_results(tmp_path, context):
         row([box(1, 2, 3, 4, score=0.75)], "b.jpg", "auto-accepted", split="val"),
         row([box(1, 2, 3, 4, score=0.9)], "c.jpg", split="val"),
     ]
-    lost = list(CocoExporter().write(rows, tmp_path, context))
+    lost = list(CocoExporter().write(rows, tmp_path, replace(context, splits=("val",))))
     results = written(tmp_path, "annotations/predictions_val.json")
     assert [(r["image_id"], r["score"]) for r in results] == [(1, 0.5), (2, 0.75)]
     scores = [a.get("score") for a in written(tmp_path, "annotations/instances_val.json")["annotations"]]
@@ -295,7 +296,13 @@ def test_what_coco_cannot_hold_is_said(tmp_path, context):
 
 def test_a_split_that_is_no_name_of_a_file_is_refused(tmp_path, context):
     with pytest.raises(TrainsetError, match=r"\.\./x"):
-        list(CocoExporter().write([row(split="../x")], tmp_path, context))
+        list(CocoExporter().write([row(split="../x")], tmp_path, replace(context, splits=("../x",))))
+
+
+def test_without_splits_asked_for_there_is_one_file(tmp_path, context):
+    rows = [row([box(1, 2, 3, 4)], f"{i}.jpg", split=split) for i, split in enumerate(("train", "val", None))]
+    list(CocoExporter().write(rows, tmp_path, context))
+    assert len(written(tmp_path)["images"]) == 3
 
 
 def test_an_export_of_nothing_is_still_a_coco_file(tmp_path, context):
@@ -306,7 +313,7 @@ def test_an_export_of_nothing_is_still_a_coco_file(tmp_path, context):
 @settings(max_examples=60, deadline=None)
 @given(box_rows())
 def test_boxes_come_back_to_the_last_digit(rows):
-    context = Context(task(*TITLES))
+    context = Context(task(*TITLES), splits=("train", "val", "test"))
     with TemporaryDirectory() as folder:
         items, lost, problems = round_trip(CocoImporter(), CocoExporter(), rows, Path(folder), context)
     assert not lost and not problems and len(items) == len(rows)

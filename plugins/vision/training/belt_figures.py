@@ -84,7 +84,7 @@ def main() -> None:
     empty = [r for r, item in zip(right, items, strict=True) if not item.boxes]
     print(f"nothing proposed: {len(empty)} items, {empty.count(False)} of them wrong")
     print("accept above  accepted  wrong among them  wrong items left to a person")
-    for score in (0.5, 0.8, 0.9, 0.95, 0.97, 0.99):
+    for score in (0.5, 0.8, 0.9, 0.95, 0.98, 0.99):
         passed = [r for r, item in zip(right, items, strict=True) if item.accepted(score, arguments.overlap)]
         wrong = passed.count(False)
         left = 1 - wrong / max(right.count(False), 1)

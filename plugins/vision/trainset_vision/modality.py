@@ -55,7 +55,9 @@ class Vision:
         frame = self.frame(item) or Rect(-math.inf, -math.inf, math.inf, math.inf)
         for annotation in annotations:
             if isinstance(annotation, Box):
-                yield from _wrong(annotation, annotation.id or item.key, frame)
+                x, y, w, h = annotation.box
+                if not (w > 0 < h and x >= frame.x and y >= frame.y and x + w <= frame.width and y + h <= frame.height):
+                    yield from _wrong(annotation, annotation.id or item.key, frame)
 
 
 def pixel_limit(item: Item) -> int:

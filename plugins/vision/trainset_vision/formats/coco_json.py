@@ -6,10 +6,7 @@ are many, and none of them is garbage.
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from trainset.errors import TrainsetError
-from trainset.plugins import Problem
+from trainset.plugins import Problem, collector_paused
 from trainset_vision.formats.reading import EDGE, read_bytes
 
 T = TypeVar("T")
@@ -104,7 +101,7 @@ def looks_like(path: Path) -> str | None:
 
 def read_instances(path: Path) -> tuple[Listing, list[Problem]]:
     """The images, categories and annotations of a file, and which elements could not be decoded."""
-    with _paused_gc():
+    with collector_paused():
         try:
             found = _decode(path, _data(path), _Instances)
         except msgspec.ValidationError:
@@ -125,7 +122,7 @@ def _one_by_one(path: Path) -> tuple[Listing, list[Problem]]:
 
 def read_results(path: Path) -> tuple[list[Object], list[Problem]]:
     """The entries of a results file, and which could not be decoded."""
-    with _paused_gc():
+    with collector_paused():
         try:
             return _decode(path, _data(path), list[Object]), []
         except msgspec.ValidationError:
@@ -199,14 +196,3 @@ def _not_coco(path: Path, error: msgspec.ValidationError) -> TrainsetError:
         f"{path}: this is no COCO file: {error}",
         hint="an instances file has images, annotations and categories; a results file is a list of boxes with image_id",
     )
-
-
-@contextmanager
-def _paused_gc() -> Iterator[None]:
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

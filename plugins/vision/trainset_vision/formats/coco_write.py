@@ -18,7 +18,7 @@ from trainset_vision.formats.writing import LOSSES, Filter, Labels, pick, size_o
 
 
 class CocoExporter:
-    """Writes `annotations.json`, or `annotations/instances_<split>.json` for items that have a split.
+    """Writes `annotations.json`, or `annotations/instances_<split>.json` for each split that was asked for by name.
 
     Images are placed in `images/`. Proposals and auto-accepted boxes that have scores also go to a results file
     beside, `predictions.json` or `predictions_<split>.json`, with the same ids.
@@ -40,9 +40,10 @@ class CocoExporter:
                 size = size_of(row.item, context)
                 if size is None:
                     yield Loss("size", row.item.key)
-                if row.split not in files:
-                    files[row.split] = _File(_path(dest, row.split), stack)
-                files[row.split].add(number, row, size, objects)
+                split = row.split if context.splits else None
+                if split not in files:
+                    files[split] = _File(_path(dest, split), stack)
+                files[split].add(number, row, size, objects)
                 context.place(row.item, dest / "images" / row.name)
             for file in files.values() or [_File(_path(dest, None), stack)]:
                 file.finish(context.task.name, labels.listed())

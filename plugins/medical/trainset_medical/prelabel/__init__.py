@@ -1,0 +1,1 @@
+"""Pre-labellers for volumes."""

@@ -1,0 +1,53 @@
+"""The waveform under review, 512 x 64 in scene coordinates whatever its duration."""
+
+import numpy as np
+from msgspec.structs import replace
+
+from trainset.plugins import Editor, Key, Picture, Point, Rect, Scene, Shape
+
+WIDTH, HEIGHT = 512, 64
+
+
+class Waveform:
+    keys = (Key("w", "split", "split the segment"), Key("h", "move", "earlier", -0.05), Key("l", "move", "later", 0.05))
+
+    def open(self, item, versions, context):
+        self.end, self.picture = item.meta["duration"], draw(context.media.load(item), WIDTH)
+        self.editor = Editor(item, context.task, versions)
+        self.undo, self.redo, self.lines = self.editor.undo, self.editor.redo, self.editor.lines
+
+    def scene(self, viewport):
+        place, shapes = Rect(0, 0, WIDTH, HEIGHT), []
+        for a, line in zip(self.editor.objects, self.lines(), strict=True):
+            start, end = (t / self.end * WIDTH for t in a.segment)
+            corners = (Point(start, 1), Point(end, HEIGHT - 1))
+            shapes.append(Shape("box", corners, line.text, line.color, line.selected))
+        return Scene(place, [Picture(self.picture, place)], shapes=shapes)
+
+    def do(self, command, at=None, argument=None):
+        chosen = self.editor.chosen()
+        if chosen is None or command not in ("move", "split"):
+            return self.editor.command(command, argument)
+        start, end = chosen.segment
+        if command == "move":
+            by = min(max(argument, -start), self.end - end)
+            return self.editor.edit("moved", segment=(round(start + by, 3), round(end + by, 3)))
+        first = replace(chosen, score=None, segment=(start, round((start + end) / 2, 3)))
+        second = replace(first, id=self.editor.new_id(), segment=(first.segment[1], end))
+        parts = [p for a in self.editor.objects for p in ([first, second] if a is chosen else [a])]
+        return self.editor.change("split", tuple(parts), first.id)
+
+    def annotations(self):
+        return self.editor.objects
+
+    def thumbnail(self, item, focus, size, context):
+        start, end = focus.segment if focus else (0, item.meta["duration"])
+        part = context.media.load(item)[int(start * item.meta["rate"]) : int(end * item.meta["rate"])]
+        return Scene(place := Rect(0, 0, size.columns, size.rows * 2), [Picture(draw(part, size.columns), place)])
+
+
+def draw(samples, width):
+    """Peaks as `(HEIGHT, width, 3)` uint8."""
+    peaks = np.array([np.abs(part).max(initial=0) for part in np.array_split(samples, width)])
+    lit = np.abs(np.arange(HEIGHT) - HEIGHT / 2 + 0.5)[:, None] <= peaks * HEIGHT / 2
+    return np.where(lit[..., None], np.uint8(200), np.uint8(24)).repeat(3, axis=2)
