@@ -19,11 +19,10 @@ from trainset.workspace import Workspace
 from trainset_vision.demo import Belt
 
 IMAGES = Path(__file__).parent / "images"
-SIZE = (112, 34)
+SIZE = (100, 30)
 SHOTS = {
-    "review": ("media/belt-0020.jpg", ["tab", "tab", "tab"]),
-    "why": ("media/belt-0020.jpg", ["e"]),
-    "help": ("media/belt-0020.jpg", ["question_mark"]),
+    "review": ("media/belt-0148.jpg", ["shift+tab"]),
+    "why": ("media/belt-0148.jpg", ["e"]),
 }
 """Which item to show, and the keys to press on it, by the picture's name."""
 
@@ -69,6 +68,7 @@ def plain(svg: str) -> str:
     """The picture without what a viewer would fetch, and with ids that are the same whenever it is made."""
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"terminal-\d+", "terminal", svg)
+    svg = svg.replace("Fira Code, monospace", "'Fira Code', 'DejaVu Sans Mono', Menlo, Consolas, monospace")
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
 
 

@@ -48,7 +48,7 @@ class Codec:
         if not written or all(version <= self._versions.get(tag, 0) for tag, version in written.items()):
             try:
                 return self._typed.decode(raw)
-            except msgspec.ValidationError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 pass
         try:
             return tuple(self._one(part, written or {}) for part in self._raw.decode(raw))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -392,7 +393,10 @@ class Dataset:
         """Take these files into the index, without looking at any other."""
         tree = self.index.tree
         assert isinstance(tree, WorkTree)
-        stamps: list[Stamp] = [tree.stamp(p.relative_to(self.root).as_posix()) for p in paths if p.is_file()]
+        stamps: list[Stamp] = []
+        for path in paths:
+            with suppress(FileNotFoundError):  # Git took it away again
+                stamps.append(tree.stamp(path.relative_to(self.root).as_posix()))
         self.index.refresh(only=stamps)
 
 

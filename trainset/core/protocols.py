@@ -423,6 +423,7 @@ class View(Protocol):
 
     Commands the core sends to every view: `next` and `previous` (select an object), `select` (argument: an id),
     `label` (argument: a label id, for the selected object or the item), `delete`, `attribute` (argument: name, value),
+    `recent` (argument: the label id that was last given, which new objects take; sent after `open`),
     and for the pointer `press`, `drag`, `release` with a point. Others come from the view's `keys`.
     """
 

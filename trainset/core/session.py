@@ -245,6 +245,8 @@ class Session:
             versions = dict(self.desk.versions(item))
             view = self._make_view()
             view.open(item, versions, self._context)
+            if self.recent:
+                view.do("recent", None, self.recent[0])
             aside = Aside(dict(self.desk.item_attributes(item)))
             proposed = bool(versions) and self.desk.state(item) != "unlabelled"
         except TrainsetError as error:

@@ -35,9 +35,8 @@ def open_nifti(path: Path) -> Any:
     except FileNotFoundError:
         raise
     except _DAMAGE as error:
-        raise MediaError(
-            f"{path}: it is no NIfTI image: {_line(error)}", hint="convert it, with dcm2niix or such"
-        ) from error
+        message = f"{path}: it is no NIfTI image, or a damaged one"
+        raise MediaError(message, hint="convert it, with dcm2niix or such") from error
 
 
 class Volumes:

@@ -22,7 +22,8 @@ class Plane:
 
     def cut(self, canonical: NDArray[Any], at: int) -> NDArray[Any]:
         """One slice of an array with RAS+ axes, `(rows, columns)`."""
-        return np.take(canonical, at, axis=self.axis).T[::-1, ::-1]
+        cut: NDArray[Any] = np.take(canonical, at, axis=self.axis)
+        return cut.T[::-1, ::-1]
 
     def place(self, shape: tuple[int, ...], zooms: tuple[float, float, float]) -> Rect:
         """Where a slice lies in scene coordinates: millimetres from its top-left corner."""
@@ -46,10 +47,13 @@ class Window:
 
     @classmethod
     def of(cls, data: NDArray[Any]) -> Window:
-        """From the 1st to the 99th percentile of the finite values (of every n-th voxel of a large volume)."""
+        """From the 1st to the 99th percentile of the finite values (of every n-th voxel of a large volume), or where
+        these are the same from the least to the greatest."""
         some = data.ravel()[:: max(1, data.size // 1_000_000)]
         some = some[np.isfinite(some)]
         low, high = np.percentile(some, (1, 99)) if some.size else (0.0, 1.0)
+        if high <= low:
+            low, high = some.min(), some.max()
         return cls(float(low + high) / 2, max(float(high - low), 1e-6))
 
     def grey(self, values: NDArray[Any]) -> NDArray[np.uint8]:

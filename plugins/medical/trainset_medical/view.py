@@ -21,7 +21,6 @@ from trainset.plugins import (
     Line,
     Picture,
     Point,
-    Rect,
     Scene,
     Shape,
     Size,

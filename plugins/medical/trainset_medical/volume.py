@@ -78,8 +78,6 @@ def misfit(meta: Mapping[str, Any], shape: tuple[int, ...], affine: NDArray[np.f
     if affine is None or "affine" not in meta:
         return None
     if not np.allclose(affine, np.array(meta["affine"]), rtol=0, atol=AFFINE_TOLERANCE):
-        codes = codes(affine)
-        return (
-            f"its affine is not the volume's: the same voxel lies elsewhere ({codes}, the volume {meta['orientation']})"
-        )
+        said = f"{codes(affine)}, the volume {meta['orientation']}"
+        return f"its affine is not the volume's: the same voxel lies elsewhere ({said})"
     return None

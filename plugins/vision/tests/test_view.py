@@ -451,3 +451,10 @@ def test_a_thumbnail_of_an_image_is_small(tmp_path, meta):
     assert scene.extent == Rect(0, 0, 801, 601)
     assert scene.pictures[0].pixels.shape == (38, 51, 3)
     assert scene.pictures[0].place.width == 816
+
+
+def test_new_boxes_take_the_label_that_was_last_given_on_another_item():
+    view = opened()
+    view.do("recent", None, "nut")
+    view.do("add")
+    assert view.annotations()[-1].label == "nut"

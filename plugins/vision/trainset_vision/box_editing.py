@@ -115,6 +115,9 @@ class BoxEditor(Editor):
             return self._pointer(command, at, seen.unit)
         self._drag = None
         match command:
+            case "recent":
+                self._last_label = argument
+                return None
             case "move" | "resize":
                 return self._nudge(command, argument[0] * seen.unit, argument[1] * seen.unit)
             case "add":

@@ -1,0 +1,96 @@
+"""The filter grammar: what it selects, and that no text of it can do anything else."""
+
+import sqlite3
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainset.core.where import parse
+from trainset.errors import UsageError
+
+ROWS = [  # key, split, group, state, reasons, decided_by, run, low, labels, attrs
+    ("cam/1.png", "train", "p1", "reviewed", "[]", "ana bo", "R1", 0.9, "|screw|nut|", "|bent=true|"),
+    ("cam/2.png", "test", "p1", "predicted", '["reopened: dark"]', "", "R1", 0.3, "|screw|", ""),
+    ("cam/it's [x].png", "val", None, None, None, None, None, None, None, None),
+]
+
+
+@pytest.fixture(scope="module")
+def select():
+    db = sqlite3.connect(":memory:")
+    db.executescript(
+        "CREATE TABLE item (id INTEGER PRIMARY KEY, key TEXT, split TEXT, grp TEXT);"
+        "CREATE TABLE state (item INT, state TEXT, reasons TEXT, decided_by TEXT, run TEXT, low REAL, labels TEXT, attrs TEXT);"
+        "CREATE TABLE file (id INTEGER PRIMARY KEY, present INT, started TEXT);"
+        "CREATE TABLE decision (item INT, task TEXT, file INT, labels TEXT);"
+        "CREATE TABLE prediction (item INT, task TEXT, file INT, labels TEXT);"
+        "CREATE TABLE finding (item INT, task TEXT, rule TEXT);"
+        "INSERT INTO file VALUES (1, 1, '2026-11-05T10:00:00Z'); INSERT INTO decision VALUES (1, 't', 1, '|washer|');"
+        "INSERT INTO finding VALUES (2, 't', 'min-score');"
+    )
+    for number, (key, split, group, *state) in enumerate(ROWS, 1):
+        db.execute("INSERT INTO item VALUES (?, ?, ?, ?)", (number, key, split, group))
+        if state[0]:
+            db.execute(f"INSERT INTO state VALUES ({number}, ?, ?, ?, ?, ?, ?, ?)", state)
+
+    def run(text):
+        condition = parse(text, "t")
+        query = f"SELECT i.id FROM item i LEFT JOIN state s ON s.item=i.id WHERE {condition.sql} ORDER BY 1"
+        return [n for (n,) in db.execute(query, condition.values)]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("", [1, 2, 3]),
+        ("state = reviewed", [1]),
+        ("state=unlabelled", [3]),
+        ("state = reviewed, predicted", [1, 2]),
+        ("state != reviewed", [2, 3]),
+        ("label = nut", [1]),
+        ("not label = nut", [2, 3]),
+        ("was-label = washer", [1]),
+        ("score < 0.5", [2]),
+        ("score >= 0.5", [1]),
+        ("reviewer = bo", [1]),
+        ("reviewer = b", []),
+        ("run = R1", [1, 2]),
+        ("reason = min-score", [2]),
+        ("reason = reopened", [2]),
+        ("attribute.bent = true", [1]),
+        ("split = test or split = val", [2, 3]),
+        ("group = p1 and not split = test", [1]),
+        ("date >= 2026-11 and date < 2026-12", [1]),
+        ("date > 2026-11", []),
+        ("key = cam/2.png", [2]),
+        ("key = cam/*", [1, 2, 3]),
+        ("key = \"cam/it's [x]*\"", [3]),
+        ("(state = reviewed or state = predicted) and score < 0.5", [2]),
+    ],
+)
+def test_it_selects(select, text, items):
+    assert select(text) == items
+
+
+@pytest.mark.parametrize("text", ["state", "state =", "= reviewed", "state = a and", "(state = a", "state = a)", "colour = red", "score < high", "state ~ a", "'"])
+def test_what_it_cannot_read_is_said_with_an_example(text):
+    with pytest.raises(UsageError) as error:
+        parse(text, "t")
+    assert "--where" in error.value.message and "such as" in error.value.hint
+
+
+@given(st.text())
+def test_no_text_reaches_sql_but_as_a_parameter(select, text):
+    try:
+        select(text)
+    except UsageError:
+        pass
+
+
+@given(st.sampled_from(["key", "state", "label", "reviewer", "split", "group", "reason", "attribute.x"]), st.text(min_size=1))
+def test_any_value_can_be_quoted(select, field, value):
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    assert isinstance(select(f'{field} = "{quoted}"'), list)
