@@ -57,3 +57,8 @@ class CommandLine:
         assert done.returncode == code, f"exit {done.returncode}: {done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
+
+    def python(self, program):
+        """A finished process of Python with the same distributions."""
+        return subprocess.run([sys.executable, "-c", program], cwd=self.cwd, env=self.environment,
+                              capture_output=True, text=True, check=False)  # fmt: skip

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trainset.core.model import Annotation as Annotation
     from trainset.core.model import Item as Item
     from trainset.plugins.hookspecs import hookimpl as hookimpl
-    from trainset.workspace import open_dataset as open  # noqa: A004
+    from trainset.workspace import open_dataset as open
 
 __version__ = "0.1.0"
 

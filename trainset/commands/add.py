@@ -51,7 +51,7 @@ def add(paths: tuple[Path, ...], source: str | None, settings: tuple[str, ...], 
             f"{plural(report.added, 'item')} added, {report.changed:,} changed, {report.known:,} known, {len(report.skipped):,} skipped"
         )
         for name in sorted(report.sources):
-            say(f"source {name}: {opened.media.source(name)}" if name in opened.config.sources else f"source {name}")
+            say(f"source {name}: {opened.media.source(name)}")
         for skipped in report.skipped[:20]:
             say(f"skipped {visible(str(skipped.path))}: {skipped.reason}")
         if len(report.skipped) > 20:

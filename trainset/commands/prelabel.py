@@ -128,7 +128,11 @@ def _file(
 
 def _report(p: Progress) -> None:
     if not p.total:
-        show(f"nothing to do: run {p.run[-6:]} has an outcome for every item")
+        show(
+            f"nothing to do: run {p.run[-6:]} has an outcome for every item"
+            if p.run
+            else "nothing to do: there are no items; `trainset add FOLDER`"
+        )
         return
     show(
         f"{plural(p.done, 'item')} in {p.seconds:.1f} s ({p.done / max(p.seconds, 1e-9):,.1f}/s): {plural(p.proposed, 'annotation')}, "

@@ -31,8 +31,8 @@ from trainset.core.model import (
     Verdict,
 )
 from trainset.core.pause import collector_paused
-from trainset.core.protocols import Imported, Importer, ItemDraft, Problem
-from trainset.core.registering import item_of, source_of, split_of
+from trainset.core.protocols import Imported, Importer, Problem, Skipped
+from trainset.core.registering import declare, item_of, source_of, split_of
 from trainset.errors import UsageError
 
 As = Literal["decisions", "predictions"]
@@ -133,6 +133,7 @@ class Importing:
         self._items = dataset.writer(dataset.header("items", origin="import"))
         self._context = Finding(dataset, task)
         self._told = _sidecar(src)
+        self._media_settings = dataset.kit.media_settings(dataset.config.media)
         self._lookup: dict[str, str | None] = {}
         self._fresh: dict[str, Item] = {}
         self._unwritten: list[Item] = []
@@ -223,11 +224,13 @@ class Importing:
             source, root = source_of(
                 self.dataset, base.resolve() if inside else found.path.resolve().parent, self._source
             )
-            draft = ItemDraft(parts={"": found.path}, meta=found.meta, group=found.group)
-            item = item_of(self.dataset, source, root, draft)
+            draft = next(iter(self.dataset.kit.modality.scan(found.path, self._media_settings)))
+            item = draft.reason if isinstance(draft, Skipped) else item_of(self.dataset, source, root, draft)
             if isinstance(item, str):
-                self.report.problems.append(Problem(str(found.path), item))
+                self.report.problems.append(Problem(visible(str(found.path)), item))
                 return None
+            if not self._dry:
+                declare(self.dataset, source, root)
         elif not name or "#" in name:
             self.report.problems.append(Problem(visible(found.name), "this cannot name an item"))
             return None

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from threading import RLock
+from threading import RLock, get_ident, local
 from typing import Any
 
 import msgspec
@@ -68,6 +68,10 @@ _BASE = ("item_record", "decision", "outcome", "prediction", "lot")
 _CHUNK = 20_000
 _RACY = 100_000_000
 """A file that changed less than so many ns ago may change again without its ctime showing it."""
+
+
+class ChangedError(RecordError):
+    """A file is not what the index knows any more."""
 
 
 class _Glance(msgspec.Struct):
@@ -126,8 +130,22 @@ class Index:
         self._lock = RLock()
         self._windows = Windows(tree)
         self._runs: dict[str, RunInfo] | None = None
-        self._version = -1
-        self.db = self._connect()
+        self._version = (0, -1)
+        self._made = 0
+        self._own = local()
+        self._shared = None if isinstance(database, Path) else self._connect()
+        _ = self.db
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """This thread's connection: it sees nothing of what another thread is in the middle of writing."""
+        if self._shared is not None:
+            return self._shared
+        made, found = getattr(self._own, "db", (-1, None))
+        if found is None or made != self._made:
+            found = self._connect()
+            self._own.db = (self._made, found)
+        return found
 
     def _connect(self) -> sqlite3.Connection:
         """The database, made anew where it is damaged or of another schema: nothing is stored only there."""
@@ -168,6 +186,7 @@ class Index:
     def close(self) -> None:
         """Let go of the database."""
         self.db.close()
+        self._own = local()
 
     # -- following the files --------------------------------------------------------------------------------
 
@@ -177,6 +196,8 @@ class Index:
         with self._lock, collector_paused():
             try:
                 return self._refresh(stamps)
+            except ChangedError:  # by Git, while it was read
+                return self._refresh(None)
             except sqlite3.DatabaseError as error:
                 gone = isinstance(self._database, Path) and not self._database.exists()
                 if isinstance(error, sqlite3.OperationalError) and not gone:
@@ -184,7 +205,7 @@ class Index:
             self.db.close()  # damaged, or removed together with `.trainset`: build it anew
             Path(self._database).parent.mkdir(parents=True, exist_ok=True)
             self._discard()
-            self.db = self._connect()
+            self._made += 1
             return self._refresh(None)
 
     def _refresh(self, only: list[Stamp] | None) -> int:
@@ -324,8 +345,8 @@ class Index:
                 last, end = start + offset, start + offset + len(line) + 1
                 record = parse(line)
                 if record is None:
-                    sealed = sealed or read_end(line) is not None
-                    skipped += not sealed
+                    ends = read_end(line) is not None
+                    sealed, skipped = sealed or ends, skipped + (not ends)
                     continue
                 try:
                     found.append((start + offset, len(line), record[0], _DECODERS[header.kind].decode(record[1])))
@@ -460,8 +481,7 @@ class Index:
             low, high, labels, attrs = found or (None,) * 4
         if not votes:
             return (task.name, item, "predicted", "[]", "", "", "", "", run, said, low, high, labels, attrs, 0)
-        same: Same = lambda a, b: self._same(task, key, a, b)  # noqa: E731
-        standing = fold([_vote(row) for row in votes], same, media, proposed=shown is not None)
+        standing = fold([_vote(row) for row in votes], self._likeness(task, key), media, proposed=shown is not None)
         if standing.answer:
             marks = {row[0]: row[10:] for row in votes}
             labels, attrs = (_joined(marks[rid][n] for rid in standing.answer) for n in (0, 1))
@@ -472,11 +492,22 @@ class Index:
                 run, said, low, high, labels, attrs,
                 any(not h.rule for h in standing.heads))  # fmt: skip
 
+    def _likeness(self, task: Task, key: str) -> Same:
+        def same(a: Sequence[str], b: Sequence[str]) -> bool:
+            try:
+                return self._same(task, key, a, b)
+            except ChangedError:
+                raise
+            except RecordError:  # what cannot be read is like nothing
+                return False
+
+        return same
+
     # -- what the rest asks ---------------------------------------------------------------------------------
 
     def runs(self) -> dict[str, RunInfo]:
         """Every run whose files are there, by id."""
-        version = self.db.execute("PRAGMA data_version").fetchone()[0]  # another process may have written
+        version = (get_ident(), self.db.execute("PRAGMA data_version").fetchone()[0])  # others may have written
         if self._runs is None or version != self._version:
             self._version = version
             found: dict[str, RunInfo] = {}
@@ -508,7 +539,7 @@ class Index:
             line = b""
         record = parse(line)
         if record is None and not (path.startswith("predictions/") and len(line) == length):
-            raise RecordError(f"{path} changed while it was read", hint="do it again: its new state is read then")
+            raise ChangedError(f"{path} changed while it was read", hint="do it again: its new state is read then")
         return line if record is None else record[1]
 
     def item(self, file: int, offset: int, length: int, paths: dict[int, str]) -> Item:

@@ -26,6 +26,11 @@ class DatasetMedia:
         self._cache: OrderedDict[str, Any] = OrderedDict()
         self._lock = Lock()
 
+    def forget_places(self, config: Config) -> None:
+        """Look up anew where sources lie, after one was added."""
+        self._config = config
+        self._roots.clear()
+
     def source(self, name: str) -> Path:
         """The folder of a source; MediaError if this machine does not know it."""
         if name not in self._roots:

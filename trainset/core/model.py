@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 AttributeValue = str | float | bool | None
+Size = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""A number of bytes, or of anything else, that a database can hold."""
 
 Verdict = Literal[
     "accepted", "corrected", "rejected", "flagged", "excluded", "reopened", "withdrawn", "removed", "complete"
@@ -71,7 +73,7 @@ class Item(Struct, kw_only=True, omit_defaults=True, frozen=True):
     group: str | None = None
     split: str | None = None
     media: str | None = None
-    size: int | None = None
+    size: Size | None = None
     meta: dict[str, Any] = {}
 
     @property
@@ -145,8 +147,8 @@ class Outcome(Struct, kw_only=True, omit_defaults=True, frozen=True):
     item: str
     media: str | None = None
     digest: str | None = None
-    count: int = 0
-    dropped: int = 0
+    count: Size = 0
+    dropped: Size = 0
     error: str | None = None
 
 

@@ -30,7 +30,8 @@ class Report:
 
 
 def source_of(dataset: Dataset, path: Path, wanted: str | None) -> tuple[str, Path]:
-    """The name and folder of the source that a path belongs to; a folder outside all known ones becomes a new one."""
+    """The name and folder of the source that a path belongs to; a folder outside all known ones will be a new one, once
+    `declare` makes it known."""
     known: dict[str, Path] = {}
     for name in dataset.config.sources:
         place = dataset.machine.get("sources", name) or dataset.config.sources[name]
@@ -49,18 +50,19 @@ def source_of(dataset: Dataset, path: Path, wanted: str | None) -> tuple[str, Pa
             return name, known[name]
         if known[name].exists():
             raise UsageError(f"source {name!r} is {known[name]}", hint="name another with --source")
-    _declare(dataset, name, folder)
     return name, folder
 
 
-def _declare(dataset: Dataset, name: str, folder: Path) -> None:
+def declare(dataset: Dataset, name: str, folder: Path) -> None:
     """Make a source known: in `trainset.toml` by a relative path where it lies inside the dataset, else for this machine."""
     inside = folder.relative_to(dataset.root).as_posix() if folder.is_relative_to(dataset.root) else ""
-    if name not in dataset.config.sources or (inside and dataset.config.sources[name] != inside):
+    if dataset.config.sources.get(name) != inside:
         with editing(dataset.root) as document:
             table(document, "sources")[name] = inside
-    if not inside:
+        dataset.config = msgspec.structs.replace(dataset.config, sources={**dataset.config.sources, name: inside})
+    if not inside and dataset.machine.get("sources", name) != str(folder):
         dataset.machine.set("sources", name, str(folder))
+    dataset.media.forget_places(dataset.config)
 
 
 def split_of(group: str, shares: Mapping[str, float]) -> str:
@@ -88,11 +90,12 @@ def add(dataset: Dataset, paths: Iterable[Path], source: str | None = None) -> I
         if not path.exists():
             raise UsageError(f"{given} does not exist")
         name, root = source_of(dataset, path, source)
-        report.sources.add(name)
         found = dataset.kit.modality.scan(path, settings)
         for some in chunks(found, 2000):
-            bodies = list(_bodies(dataset, name, root, some, report, taken))
-            writer.append(bodies)
+            if name not in report.sources and any(isinstance(d, ItemDraft) for d in some):
+                declare(dataset, name, root)
+                report.sources.add(name)
+            writer.append(list(_bodies(dataset, name, root, some, report, taken)))
             yield report
     writer.close()
     dataset.index.refresh()
