@@ -1,6 +1,7 @@
 """The lossless format of the core, with annotation types of no particular modality."""
 
 import json
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -22,7 +23,9 @@ class Mark(Annotation, kw_only=True, frozen=True, tag="test.mark"):
 
 
 CODEC = Codec({"class": Class, "test.mark": Mark})
-CONTEXT = SimpleNamespace(task=Task(name="parts", type="mark", labels=(Label(id="a", index=0),)), decode=CODEC.decode)
+CONTEXT = SimpleNamespace(
+    task=Task(name="parts", type="mark", labels=(Label(id="a", index=0),)), decode=partial(CODEC.decode, strict=True)
+)
 
 
 def write(rows, dest):

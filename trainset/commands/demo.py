@@ -93,8 +93,8 @@ def _choose(plugins: Workspace, modality: str | None) -> DemoSpec:
         raise UsageError(
             "no demo is installed" + (f" for {modality}" if modality else ""), hint="pip install 'trainset[vision,cpu]'"
         )
-    if len({s.modality for s in specs}) > 1:
-        specs = [s for s in specs if s.modality == "vision"] or specs
+    if len(specs) > 1:
+        raise UsageError("several demos are installed", hint=f"--modality {'|'.join(s.modality for s in specs)}")
     return specs[0]
 
 
@@ -199,15 +199,13 @@ def errors(opened: Dataset, said: Sequence[Annotation], truth: Sequence[Annotati
 
 def _export(plugins: Workspace, opened: Dataset, task: Task) -> Path:
     tag = opened.kit.tag(task)
-    formats = [
+    able = [
         s
         for s in plugins.registry.all(FormatSpec, opened.config.dataset.modality)
         if s.exporter and (not s.carries or tag in s.carries)
     ]
-    chosen = sorted(formats, key=lambda s: (s.name != "coco", s.modality is None))[0]
-    dest = opened.root / "export" / chosen.name
-    if chosen.modality is None:
-        dest = dest.with_suffix(".jsonl")
+    chosen = next((s for s in able if s.modality is not None), able[0])
+    dest = opened.root / "export" / (chosen.name if chosen.modality else f"labels.{chosen.name}")
     export(opened, task, load(str(chosen.exporter))(), dest)
     return dest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -40,10 +40,13 @@ class Codec:
         self._any = msgspec.json.Decoder(_Any)
         self._single = {tag: msgspec.json.Decoder(kind) for tag, kind in self._types.items()}
 
-    def decode(self, raw: bytes | Raw, written: Mapping[str, int] | None = None) -> tuple[Annotation, ...]:
+    def decode(
+        self, raw: bytes | Raw, written: Mapping[str, int] | None = None, *, strict: bool = False
+    ) -> tuple[Annotation, ...]:
         """The annotations in a JSON array. `written` are the type versions that the file's header names.
 
-        RecordError for what is no list of annotations at all.
+        RecordError for what is no list of annotations at all, and if `strict` also for one whose type is known and
+        whose fields do not fit it; else that one stays `Opaque`.
         """
         if not written or all(version <= self._versions.get(tag, 0) for tag, version in written.items()):
             try:
@@ -51,15 +54,15 @@ class Codec:
             except (msgspec.DecodeError, UnicodeDecodeError):
                 pass
         try:
-            return tuple(self._one(part, written or {}) for part in self._raw.decode(raw))
+            return tuple(self._one(part, written or {}, strict) for part in self._raw.decode(raw))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise RecordError(f"annotations cannot be read: {error}") from error
 
-    def _one(self, raw: Raw, written: Mapping[str, int]) -> Annotation:
+    def _one(self, raw: Raw, written: Mapping[str, int], strict: bool) -> Annotation:
         common = self._any.decode(raw)
         decoder = self._single.get(common.type)
         if decoder is not None and written.get(common.type, 1) <= self._versions.get(common.type, 1):
-            with suppress(msgspec.ValidationError):
+            with nullcontext() if strict else suppress(msgspec.ValidationError):
                 return decoder.decode(raw)
         return Opaque(
             id=common.id,

@@ -28,7 +28,7 @@ from trainset.core.files import digest
 from trainset.core.journal import ROTATE, Writer, make_folder, sync_folder, ulid
 from trainset.core.model import Annotation, Item, ModelHeader, Outcome, Prediction, Task
 from trainset.core.protocols import Prelabeler
-from trainset.errors import MediaError, ModelError, RecordError, TrainsetError
+from trainset.errors import ModelError, RecordError, TrainsetError
 
 SYNC_EVERY = 1.0
 GIVE_UP_AFTER = 20
@@ -212,8 +212,8 @@ class Engine:
             try:
                 media = self._dataset.media.digest(item)
                 prepared.append((item, media, self._job.labeller.prepare(item, self._context)))
-            except TrainsetError as error:
-                results.append(_Result(item, media, error=error.message))
+            except Exception as error:  # whatever a pre-labeller raises concerns this item alone
+                results.append(_Result(item, media, error=self._words(error)))
         results.extend(self._infer(prepared))
         return results
 
@@ -223,18 +223,26 @@ class Engine:
             return
         try:
             outputs = self._job.labeller.infer([p for _, _, p in prepared])
-        except TrainsetError as error:
+            if len(outputs) != len(prepared):
+                raise ModelError(f"{len(outputs)} outputs for a batch of {len(prepared)}")
+        except Exception as error:
             if len(prepared) > 1:
                 for one in prepared:
                     yield from self._infer([one])
             else:
-                yield _Result(prepared[0][0], prepared[0][1], error=error.message)
+                yield _Result(prepared[0][0], prepared[0][1], error=self._words(error))
             return
         for (item, media, _), output in zip(prepared, outputs, strict=True):
             try:
                 yield self._decode(item, media, output)
-            except (MediaError, ModelError, RecordError) as error:
-                yield _Result(item, media, error=error.message)
+            except Exception as error:
+                yield _Result(item, media, error=self._words(error))
+
+    def _words(self, error: Exception) -> str:
+        """An error as an outcome keeps it: one that is no TrainsetError is the pre-labeller's own fault, and named so."""
+        if isinstance(error, TrainsetError):
+            return error.message
+        return f"pre-labeller {self._job.prelabeler} failed with {type(error).__name__}: {error}"
 
     def _decode(self, item: Item, media: str | None, output: Any) -> _Result:
         kept: list[Annotation] = []

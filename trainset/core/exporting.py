@@ -44,17 +44,19 @@ class Placing(TaskContext):
         self.splits = splits
 
     def place(self, item: Item, to: Path) -> None:
-        """Copy or link the item's file to `to`; nothing for "none"."""
+        """Copy or link the item's file to `to` (a named part to `stem.PART.suffix`); nothing for "none"."""
         if self.media_mode == "none":
             return
-        source = self.media.path(item)
-        if not source.is_file():
-            raise MediaError(f"{source} is not there", hint="bring it back, or export with --media none")
-        to.parent.mkdir(parents=True, exist_ok=True)
-        if self.media_mode == "link":
-            to.symlink_to(source.absolute())
-        else:
-            shutil.copyfile(source, to)
+        for part in item.parts or ("",):
+            source = self.media.path(item, part)
+            if not source.is_file():
+                raise MediaError(f"{source} is not there", hint="bring it back, or export with --media none")
+            target = to.with_name(f"{to.stem}.{part}{to.suffix}") if part else to
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if self.media_mode == "link":
+                target.symlink_to(source.absolute())
+            else:
+                shutil.copyfile(source, target)
 
 
 def sidecar_of(dest: Path) -> Path:
@@ -118,7 +120,7 @@ def _rows(dataset: Dataset, task: Task, states: Sequence[str], where: str, split
     )
     condition = f"state = {', '.join(states)}" + (f" and ({where})" if where else "")
     condition += f" and split = {', '.join(splits)}" if splits else ""
-    for row in dataset.rows(task, condition):
+    for row in dataset.rows(task, condition, order="i.key"):  # the same order in every clone, and at every revision
         labelled = _labelled(dataset, task, row, row.item.key if several else row.item.key.partition("/")[2])
         if labelled is None:
             continue

@@ -69,8 +69,8 @@ class Finding(TaskContext):
         self._by_name: dict[str, list[str]] | None = None
 
     def decode(self, raw: bytes) -> Sequence[Annotation]:
-        """A JSON array of annotations as they are stored."""
-        return self.dataset.codec.decode(raw)
+        """A JSON array of annotations as they are stored; RecordError for one that does not fit its type."""
+        return self.dataset.codec.decode(raw, strict=True)
 
     def find(self, name: str) -> Item | None:
         """The item whose key this is, else whose key ends in it, else whose file name or stem it is; None where it is

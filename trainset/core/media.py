@@ -15,6 +15,11 @@ from trainset.core.model import Item
 from trainset.errors import MediaError
 
 _KEPT = 8
+_BYTES = 1 << 29
+
+
+def _size(loaded: Any) -> int:
+    return int(getattr(loaded, "nbytes", 0))
 
 
 class DatasetMedia:
@@ -90,6 +95,6 @@ class DatasetMedia:
             ) from error
         with self._lock:
             self._cache[item.key] = loaded
-            while len(self._cache) > _KEPT:
+            while len(self._cache) > 1 and (len(self._cache) > _KEPT or sum(map(_size, self._cache.values())) > _BYTES):
                 self._cache.popitem(last=False)
         return loaded
