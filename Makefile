@@ -4,8 +4,6 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
-# The folder of real data is optional; tests that need it are skipped without it.
-export TRAINSET_REAL_DATA
 
 .PHONY: demo test lint types contracts docs ci clean
 

@@ -197,7 +197,7 @@ def test_a_hook_that_refuses_is_heard_and_the_next_commit_takes_everything(root,
 
 def test_two_commits_at_once_both_end_well_or_say_why(root, items):
     code = f"""
-import sys; sys.path.insert(0, {str(root.parent)!r})
+import sys
 from tests.kit import open_
 from trainset.core.committing import commit
 from trainset.errors import TrainsetError

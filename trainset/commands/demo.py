@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import shutil
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,8 +85,10 @@ def demo(folder: Path, modality: str | None, open_review: bool, seed: int) -> No
         say(f"5/5  exported to {where}")
     outcomes = [mine, *(_again(plugins, spec, seed + n) for n in range(1, SEEDS))]
     _report(outcomes, seed)
-    show(f"\nnext:\n  cd {folder}\n  trainset status\n  trainset items --where 'state = auto-accepted'\n  trainset log")
-    show(f"  trainset demo --review {folder}-2   # be the reviewer yourself")
+    program = "trainset" if shutil.which("trainset") else str(Path(sys.argv[0]).resolve())
+    show(f"\nnext:\n  cd {folder}")
+    for command in ("status", "items --where 'state = auto-accepted'", "log", f"demo --review ../{folder.name}-review"):
+        show(f"  {program} {command}")
 
 
 def _choose(plugins: Workspace, modality: str | None) -> DemoSpec:
