@@ -14,7 +14,7 @@ HEAD = """# The command line
 
 `docs/make_cli.py` wrote this page out of the commands' own help: what is here is what `trainset COMMAND --help` says.
 
-`trainset -C DIR COMMAND` works as if started in `DIR`, as with Git; every command finds the data set at or above the
+`trainset -C DIR COMMAND` works as if started in `DIR`, as with Git; every command finds the dataset at or above the
 folder that it works in. Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 trouble, 2 the command line asks for
 something that does not exist or does not fit, 3 a plugin failed, 130 interrupted.
 
@@ -46,13 +46,10 @@ def text_of(words: tuple[str, ...], command: click.Command) -> str:
 
 def page() -> str:
     """The whole page."""
-    listed = list(commands())
-    links = [f"[`{' '.join(words)}`](#trainset-{'-'.join(words)})" for words, command in listed]
-    out = [HEAD, ", ".join(links) + ".\n"]
-    for words, command in listed:
-        if not isinstance(command, click.Group):
-            out.append(f"## trainset {' '.join(words)}\n\n```text\n{text_of(words, command)}\n```\n")
-    return "\n".join(out)
+    listed = [(" ".join(words), words, c) for words, c in commands() if not isinstance(c, click.Group)]
+    links = [f"[`{name}`](#trainset-{name.replace(' ', '-')})" for name, _, _ in listed]
+    sections = [f"## trainset {name}\n\n```text\n{text_of(words, c)}\n```\n" for name, words, c in listed]
+    return "\n".join([HEAD, f"{', '.join(links)}.\n", *sections])
 
 
 if __name__ == "__main__":

@@ -24,13 +24,15 @@ import msgspec
 from trainset.core.codec import with_ids
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset
-from trainset.core.files import digest
+from trainset.core.files import chunks, digest
 from trainset.core.journal import ROTATE, Writer, make_folder, sync_folder, ulid
 from trainset.core.model import Annotation, Item, ModelHeader, Outcome, Prediction, Task
 from trainset.core.protocols import Prelabeler
 from trainset.errors import ModelError, RecordError, TrainsetError
 
 SYNC_EVERY = 1.0
+PORTION = 16
+"""Items that a worker takes at once: few enough to be fair, enough that handing them over costs nothing."""
 GIVE_UP_AFTER = 20
 _PENDING = (
     "FROM item i WHERE i.alive AND NOT EXISTS (SELECT 1 FROM outcome o JOIN file f ON f.id=o.file WHERE f.present AND o.item=i.id "
@@ -78,9 +80,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class _Result:
-    item: Item
-    media: str | None
-    annotations: tuple[Annotation, ...] = ()
+    """What became of an item: its prediction's line, its outcome's JSON, and what of it is counted."""
+
+    key: str
+    line: bytes
+    outcome: bytes
+    count: int = 0
     dropped: tuple[str, ...] = ()
     error: str = ""
 
@@ -94,6 +99,7 @@ class Engine:
         limits = job.labeller.limits
         self._workers = max(1, min(workers or os.cpu_count() or 1, limits.concurrency))
         self._batch = max(1, limits.batch)
+        self._portion = self._batch * max(1, PORTION // self._batch)
         self._lookup = _mapping(job)
         self.progress = Progress()
 
@@ -142,7 +148,7 @@ class Engine:
             p.run = output.run
             try:
                 for results in self._results(self.pending(run, limit)):
-                    output.put([_lines(self._dataset, r) for r in results])
+                    output.put([(r.line, r.outcome) for r in results])
                     self._account(results)
                     p.seconds, p.bytes = time.monotonic() - started, output.bytes
                     tick(p)
@@ -159,8 +165,7 @@ class Engine:
         started = time.monotonic()
         for results in self._results(self.pending(run, count)):
             self._account(results)
-            for r in results:
-                p.bytes += len(_lines(self._dataset, r)[0]) + len(_lines(self._dataset, r)[1]) + 90
+            p.bytes += sum(len(r.line) + len(r.outcome) + 90 for r in results)
         p.seconds = time.monotonic() - started
         return p
 
@@ -168,13 +173,13 @@ class Engine:
         p = self.progress
         for r in results:
             p.done += 1
-            p.proposed += len(r.annotations)
+            p.proposed += r.count
             p.dropped.update(r.dropped)
             if r.error:
                 p.failed += 1
                 if len(p.failures) < 1000:
-                    p.failures.append((r.item.key, r.error))
-            elif not r.annotations:
+                    p.failures.append((r.key, r.error))
+            elif not r.count:
                 p.empty += 1
         if p.failed == p.done >= GIVE_UP_AFTER:
             key, error = p.failures[0]
@@ -186,15 +191,14 @@ class Engine:
     # -- workers --------------------------------------------------------------------------------------------
 
     def _results(self, items: Iterator[Item]) -> Iterator[list[_Result]]:
-        """Batches of results as they are ready; at most two batches a worker are in flight."""
+        """Portions of results as they are ready; at most two portions a worker are in flight."""
         with ThreadPoolExecutor(self._workers, thread_name_prefix="prelabel") as pool:
             flying: set[Future[list[_Result]]] = set()
+            portions = chunks(items, self._portion)
             try:
                 while True:
-                    while len(flying) < 2 * self._workers and (
-                        batch := [i for _, i in zip(range(self._batch), items, strict=False)]
-                    ):
-                        flying.add(pool.submit(self._work, batch))
+                    while len(flying) < 2 * self._workers and (portion := next(portions, None)):
+                        flying.add(pool.submit(self._work, portion))
                     if not flying:
                         return
                     ready, flying = wait(flying, return_when=FIRST_COMPLETED)
@@ -205,17 +209,18 @@ class Engine:
                     future.cancel()
 
     def _work(self, items: list[Item]) -> list[_Result]:
+        return [result for batch in chunks(items, self._batch) for result in self._run_batch(batch)]
+
+    def _run_batch(self, items: list[Item]) -> Iterator[_Result]:
         prepared: list[tuple[Item, str | None, Any]] = []
-        results: list[_Result] = []
         for item in items:
             media = None
             try:
                 media = self._dataset.media.digest(item)
                 prepared.append((item, media, self._job.labeller.prepare(item, self._context)))
             except Exception as error:  # whatever a pre-labeller raises concerns this item alone
-                results.append(_Result(item, media, error=self._words(error)))
-        results.extend(self._infer(prepared))
-        return results
+                yield self._failed(item, media, error)
+        yield from self._infer(prepared)
 
     def _infer(self, prepared: list[tuple[Item, str | None, Any]]) -> Iterator[_Result]:
         """Infer a batch; where a batch as a whole fails, each item on its own, so that one cannot spoil the others."""
@@ -230,13 +235,19 @@ class Engine:
                 for one in prepared:
                     yield from self._infer([one])
             else:
-                yield _Result(prepared[0][0], prepared[0][1], error=self._words(error))
+                yield self._failed(prepared[0][0], prepared[0][1], error)
             return
         for (item, media, _), output in zip(prepared, outputs, strict=True):
             try:
                 yield self._decode(item, media, output)
             except Exception as error:
-                yield _Result(item, media, error=self._words(error))
+                yield self._failed(item, media, error)
+
+    def _failed(self, item: Item, media: str | None, error: Exception) -> _Result:
+        words = self._words(error)
+        return _Result(
+            item.key, b"", msgspec.json.encode(Outcome(item=item.key, media=media, error=words)), error=words
+        )
 
     def _words(self, error: Exception) -> str:
         """An error as an outcome keeps it: one that is no TrainsetError is the pre-labeller's own fault, and named so."""
@@ -255,9 +266,8 @@ class Engine:
             if annotation.score is not None and not (math.isfinite(annotation.score) and 0 <= annotation.score <= 1):
                 raise ModelError(f"a score of {annotation.score} is not in 0..1")
             kept.append(msgspec.structs.replace(annotation, label=label))
-        annotations = with_ids(kept, "p")
-        self._dataset.codec.encode(annotations)  # what cannot be stored fails here, for this item alone
-        return _Result(item, media, annotations, tuple(dropped))
+        line, outcome = predicted(self._dataset, item.key, with_ids(kept, "p"), media, len(dropped))
+        return _Result(item.key, line, outcome, len(kept), tuple(dropped))
 
 
 def _mapping(job: Job) -> Callable[[str | None], str | None]:
@@ -275,14 +285,6 @@ def _mapping(job: Job) -> Callable[[str | None], str | None]:
         return label.id if label and not label.retired else names.get(wanted.casefold())
 
     return look
-
-
-def _lines(dataset: Dataset, result: _Result) -> tuple[bytes, bytes]:
-    """The prediction's line and the outcome's JSON."""
-    key = result.item.key
-    if result.error:
-        return b"", msgspec.json.encode(Outcome(item=key, media=result.media, error=result.error))
-    return predicted(dataset, key, result.annotations, result.media, len(result.dropped))
 
 
 def predicted(

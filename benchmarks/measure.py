@@ -1,0 +1,58 @@
+"""Timing whole processes and parts of them: CPU and wall seconds, peak memory, medians, and a table of them."""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished process: seconds of CPU (user and system) and of wall clock, and its peak resident memory in MB."""
+
+    cpu: float
+    wall: float
+    peak: float
+    out: str
+
+
+def run(command: Sequence[str], **options: object) -> Run:
+    """Run a command to its end; CalledProcessError where it fails."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)  # type: ignore[call-overload]
+    out = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, out)
+    return Run(usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss / 1024, out)
+
+
+def median(values: Iterable[float]) -> float:
+    """The middle value."""
+    return statistics.median(values)
+
+
+def peak() -> float:
+    """This process's peak resident memory so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a Markdown table, with what it was measured on above it."""
+    print(f"\n### {title}\n\n{machine()}\n")
+    print(f"| {' | '.join(head)} |\n|{' --- |' * len(head)}")
+    for row in rows:
+        print(f"| {' | '.join(str(c) for c in row)} |")
+
+
+def machine() -> str:
+    """Python, cores and load, for the reader of a figure."""
+    load = os.getloadavg()[0]
+    return f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {load:.1f}"
