@@ -10,13 +10,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from trainset_vision.demo import Belt
+
 from trainset.core.context import TaskContext
 from trainset.core.desk import ReviewDesk
 from trainset.plugins.registry import load
 from trainset.plugins.specs import ViewSpec
 from trainset.tui.app import ReviewApp
 from trainset.workspace import Workspace
-from trainset_vision.demo import Belt
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (100, 30)
@@ -50,7 +51,7 @@ def make_dataset(root: Path) -> None:
 
 def trainset(folder: Path, *words: str) -> None:
     """Run a command in a folder."""
-    subprocess.run([sys.executable, "-m", "trainset", *words], cwd=folder, check=True, capture_output=True)  # noqa: S603
+    subprocess.run([sys.executable, "-m", "trainset", *words], cwd=folder, check=True, capture_output=True)
 
 
 async def shoot(app: ReviewApp, key: str, keys: list[str]) -> str:

@@ -35,6 +35,8 @@ RUN = [page for page in PAGES if re.search(r"^```\w+ run$", page.read_text(encod
 FROM_NOTHING = ("README.md", "tutorial.md")
 """Pages whose first command makes a dataset; the others work in the tutorial's."""
 FENCE = re.compile(r"^```(\w+) (run|insert)\n(.*?)^```$", re.M | re.S)
+REGISTRY = re.compile(r"pypi\.|npmjs|crates\.io|huggingface\.co|conda\.")
+MACHINE = re.compile(r"(?<![\w.])/(home|work|root|Users|tmp)/")
 SHELL = re.compile(r"[|<>;&`$*]")
 
 
@@ -176,7 +178,7 @@ def test_what_a_page_shows_is_what_happens(page, request):
         if what == "insert":
             shell.insert(text)
         elif language == "python":
-            shown = "".join(f"{line}\n" for line in re.findall(r"^#> (.*)$", text, re.M))
+            shown = "".join(f"{line}\n" for line in re.findall(r"^# > (.*)$", text, re.M))
             printed = shell.python(text)
             assert not shown or agrees(shown, printed), f"{text}\n-- printed:\n{printed}"
         else:
@@ -252,7 +254,7 @@ def test_every_filter_field_is_explained():
     from trainset.core.where import parse
     from trainset.errors import UsageError
 
-    with pytest.raises(UsageError, match="there are (.*) and attribute") as raised:
+    with pytest.raises(UsageError, match=r"there are (.*) and attribute") as raised:
         parse("no-such-field = 1", "")
     for name in re.search("there are (.*) and attribute", raised.value.message)[1].split(", "):
         assert f"| `{name}` |" in text_of("where.md")
@@ -323,7 +325,8 @@ def test_every_state_and_verdict_is_explained():
 
 
 def test_every_page_is_in_the_index():
-    assert {p.name for p in DOCS.glob("*.md")} - {"README.md"} <= set(re.findall(r"\]\((\w+\.md)\)", text_of("README.md")))
+    listed = re.findall(r"\]\((\w+\.md)\)", text_of("README.md"))
+    assert {page.name for page in DOCS.glob("*.md")} == {"README.md", *listed}
 
 
 # -- the pages themselves -----------------------------------------------------------------------------------------
@@ -347,7 +350,8 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_page_names_no_registry_and_no_place_of_a_machine(page):
     text = page.read_text(encoding="utf-8")
-    assert not re.search(r"pypi\.|npmjs|crates\.io|huggingface\.co|conda\.|(?<![\w.])/(home|work|root|Users|tmp)/", text)
+    assert not REGISTRY.search(text)
+    assert not MACHINE.search(text)
 
 
 # -- the examples -------------------------------------------------------------------------------------------------

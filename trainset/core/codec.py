@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -17,7 +17,7 @@ from trainset.core.model import Annotation, AttributeValue, Opaque
 from trainset.errors import RecordError
 
 
-class _Any(msgspec.Struct):
+class _Any(msgspec.Struct, omit_defaults=True):
     """The fields that every annotation has, whatever its type."""
 
     type: str
@@ -26,12 +26,32 @@ class _Any(msgspec.Struct):
     score: float | None = None
     attributes: dict[str, AttributeValue] = {}
     track: str | None = None
+    blob: str | None = None
+
+
+class BlobStore(Protocol):
+    """Where annotations go that are too large for a line."""
+
+    def put(self, data: bytes) -> str:
+        """Store bytes durably; their digest."""
+        ...
+
+    def get(self, name: str) -> bytes:
+        """The bytes of a digest; RecordError where there are none."""
+        ...
 
 
 class Codec:
-    """Decodes and encodes annotations. `types` maps tags to structs, `versions` to the newest version we know."""
+    """Decodes and encodes annotations. `types` maps tags to structs, `versions` to the newest version we know; `blobs`
+    holds what `shelve` takes out of line."""
 
-    def __init__(self, types: Mapping[str, type[Annotation]], versions: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        types: Mapping[str, type[Annotation]],
+        versions: Mapping[str, int] | None = None,
+        blobs: BlobStore | None = None,
+    ) -> None:
+        self._blobs = blobs
         self._types = dict(types)
         self._versions = dict(versions or {})
         union = reduce(or_, self._types.values()) if self._types else Annotation
@@ -60,6 +80,12 @@ class Codec:
 
     def _one(self, raw: Raw, written: Mapping[str, int], strict: bool) -> Annotation:
         common = self._any.decode(raw)
+        if common.blob is not None and self._blobs is not None:
+            try:
+                return self._one(Raw(self._blobs.get(common.blob)), written, strict)
+            except RecordError:
+                if strict:
+                    raise
         decoder = self._single.get(common.type)
         if decoder is not None and written.get(common.type, 1) <= self._versions.get(common.type, 1):
             with nullcontext() if strict else suppress(msgspec.ValidationError):
@@ -93,9 +119,18 @@ class Codec:
                     _refuse_non_finite(msgspec.structs.asdict(annotation), annotation.id)
         return encoded
 
-    def known(self, annotation: Annotation) -> bool:
-        """Whether an installed plugin can show and edit it."""
-        return not isinstance(annotation, Opaque)
+    def shelve(self, raw: bytes, limit: int) -> bytes:
+        """A JSON array of annotations with each that is longer than `limit` put into the blob store: what stays has its
+        common fields, and the blob's digest as `blob`."""
+        if len(raw) <= limit or self._blobs is None:
+            return raw
+        parts = []
+        for part in self._raw.decode(raw):
+            if len(part) > limit and (common := self._any.decode(part)).blob is None:
+                parts.append(msgspec.json.encode(msgspec.structs.replace(common, blob=self._blobs.put(bytes(part)))))
+            else:
+                parts.append(bytes(part))
+        return b"[" + b",".join(parts) + b"]"
 
 
 def _plain(value: Any) -> Any:

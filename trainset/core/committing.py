@@ -40,7 +40,7 @@ def commit(dataset: Dataset, message: str | None = None) -> Committed | None:
     paths, written, growing = [], [], []
     for code, path in repository.changed(folders):
         file = dataset.root / path
-        if path.startswith(FOLDERS) and path.endswith(".jsonl"):
+        if path.startswith(FOLDERS):
             if code == "AD":  # staged once, never committed, and gone
                 continue
             if "D" in code and path.startswith("labels/"):
@@ -48,6 +48,9 @@ def commit(dataset: Dataset, message: str | None = None) -> Committed | None:
                     f"{path} is committed, but was removed from the tree; label files are never deleted",
                     hint=f"`git checkout HEAD -- {path}` brings it back",
                 )
+            if not path.endswith(".jsonl"):
+                paths.append(path)
+                continue
             if path.startswith("predictions/") and _growing(file):
                 growing.append(path)
                 continue
@@ -63,6 +66,7 @@ def commit(dataset: Dataset, message: str | None = None) -> Committed | None:
     text = message or _message(dataset, written, paths)
     identity = repository.commit(paths, text)
     _forget_live(dataset, written)
+    dataset.blobs.recover(dataset.repository)
     dataset.index.refresh()
     return Committed(identity, text, len(paths), growing)
 

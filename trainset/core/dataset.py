@@ -14,6 +14,7 @@ from typing import Any, Self
 import msgspec
 
 from trainset.core import config as configuration
+from trainset.core.blobs import Blobs
 from trainset.core.codec import Codec
 from trainset.core.files import digest
 from trainset.core.history import Repository
@@ -125,7 +126,6 @@ class Dataset:
         self.places = Places(self.root / "labels", self.repository.live)
         self.commit_id = self.repository.resolve(revision) if revision else None
         self.config = self._config()
-        self.codec = Codec(kit.types(), kit.type_versions())
         self.media = DatasetMedia(self.root, self.config, self.machine, kit)
         self._open_index()
 
@@ -138,13 +138,14 @@ class Dataset:
 
     def _open_index(self) -> None:
         self.recovered: list[Recovered] = []
-        tree: WorkTree | RevisionTree = WorkTree(self.root)
+        tree = RevisionTree(self.repository, self.commit_id) if self.commit_id else WorkTree(self.root)
+        self.blobs = Blobs(self.places, tree.read)
+        self.codec = Codec(self.kit.types(), self.kit.type_versions(), self.blobs)
         database: Path | str = ":memory:"
-        if self.commit_id:
-            tree = RevisionTree(self.repository, self.commit_id)
-        else:
+        if self.commit_id is None:
             database = self._cache() / "index.sqlite"
             self.recovered = recover(self.places, self.repository)
+            self.blobs.recover(self.repository)
         self.index = Index(database, tree, self.config.tasks, self._same, str(sorted(self.kit.distributions().items())))
         self.index.refresh()
 

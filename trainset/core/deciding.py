@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from trainset.core.blobs import LIMIT
 from trainset.core.codec import with_ids
 from trainset.core.config import check_handle
 from trainset.core.dataset import Dataset, Row
@@ -108,7 +109,7 @@ class Recorder:
             objects=objects,
             origin=origin,
             on=row.seen,
-            annotations=raw,
+            annotations=raw if isinstance(raw, UnsetType) else Raw(self.dataset.codec.shelve(bytes(raw), LIMIT)),
             attributes=dict(attributes or {}),
             seconds=None if seconds is None else round(seconds, 1),
             reason=reason,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from trainset.core.blobs import LIMIT
 from trainset.core.codec import with_ids
 from trainset.core.config import HANDLE, editing, table
 from trainset.core.context import TaskContext
@@ -311,7 +312,7 @@ class Importing:
             return handle, None
         annotations = self._sound(key, found)
         carries = verdict in ("accepted", "corrected")
-        raw = msgspec.Raw(self.dataset.codec.encode(annotations)) if carries else msgspec.UNSET
+        raw = msgspec.Raw(self._stored(annotations)) if carries else msgspec.UNSET
         before = own.get((key, handle), [])
         if before:
             last, _ = self.dataset.decision(self._head(before))
@@ -333,6 +334,10 @@ class Importing:
             note=found.note,
         )
         return handle, msgspec.json.encode(decision)
+
+    def _stored(self, annotations: Sequence[Annotation]) -> bytes:
+        raw = self.dataset.codec.encode(annotations)
+        return raw if self._dry else self.dataset.codec.shelve(raw, LIMIT)
 
     def _head(self, ids: Sequence[str]) -> str:
         seen = {target for rid in ids for target in self.dataset.decision(rid)[0].on}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from threading import RLock, get_ident, local
 from typing import Any
@@ -27,7 +28,7 @@ from trainset.core.records import lines, parse, read_end, read_header
 from trainset.core.tree import Stamp, Tree, Windows
 from trainset.errors import RecordError
 
-SCHEMA = 2
+SCHEMA = 3
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -37,7 +38,8 @@ CREATE TABLE file (id INTEGER PRIMARY KEY, path TEXT UNIQUE, size INT, changed I
 CREATE INDEX file_kind ON file (kind);
 CREATE TABLE item (id INTEGER PRIMARY KEY, key TEXT UNIQUE, alive INT NOT NULL DEFAULT 0, clash INT NOT NULL DEFAULT 0,
     split TEXT, grp TEXT, media TEXT, size INT, file INT, offset INT, length INT);
-CREATE TABLE item_record (item INT, file INT, offset INT, length INT, rid TEXT, ons TEXT, change TEXT);
+CREATE TABLE item_record (item INT, file INT, offset INT, length INT, rid TEXT, ons TEXT, change TEXT, split TEXT, grp TEXT,
+    media TEXT, size INT);
 CREATE INDEX item_record_item ON item_record (item);
 CREATE INDEX item_record_file ON item_record (file);
 CREATE TABLE decision (item INT, task TEXT, file INT, offset INT, length INT, rid TEXT, verdict TEXT, object TEXT,
@@ -357,8 +359,12 @@ class Index:
                 ids = self._ids([r.item.key for *_, r in found])
                 yield (
                     "item_record",
-                    7,
-                    [(ids[r.item.key], file, o, n, rid, " ".join(r.on), r.change) for o, n, rid, r in found],
+                    11,
+                    [
+                        (ids[i.key], file, o, n, rid, " ".join(r.on), r.change, i.split, i.group, i.media, i.size)
+                        for o, n, rid, r in found
+                        for i in (r.item,)
+                    ],
                 )
                 continue
             ids = self._ids([r.item for *_, r in found])
@@ -423,25 +429,18 @@ class Index:
     def _fold_items(self) -> None:
         """The facts of touched items: of the head among their records, the smallest id where several contradict."""
         rows = self.db.execute(
-            "SELECT r.item, r.rid, r.ons, r.change, r.file, r.offset, r.length FROM temp.touched t "
-            "JOIN item_record r ON r.item=t.item JOIN file f ON f.id=r.file WHERE f.present ORDER BY r.item, r.rid"
+            "SELECT r.item, r.rid, r.ons, r.change='removed', r.split, r.grp, r.media, r.size, r.file, r.offset, r.length "
+            "FROM temp.touched t CROSS JOIN item_record r ON r.item=t.item CROSS JOIN file f ON f.id=r.file WHERE f.present "
+            "ORDER BY t.item, r.rid"
         )
         self.db.execute("UPDATE item SET alive=0, clash=0, split=NULL, grp=NULL, media=NULL, size=NULL, file=NULL "
                         "WHERE id IN (SELECT item FROM temp.touched)")  # fmt: skip
-        heads = ((item, _item_heads(list(group))) for item, group in groupby(rows, key=lambda r: r[0]))
+        heads = (_item_heads(list(group)) for _, group in groupby(rows, key=itemgetter(0)))
         for chunk in chunks(heads, _CHUNK):
-            paths: dict[int, str] = {}
-            out = []
-            for item, candidates in chunk:
-                facts = [(self._item_at(c[4], c[5], c[6], paths), c) for c in candidates]
-                record, at = facts[0]
-                clash = len({r.item.media for r, _ in facts}) > 1 or len({r.change == "removed" for r, _ in facts}) > 1
-                i = record.item
-                out.append(
-                    (record.change != "removed", clash, i.split, i.group, i.media, i.size, at[4], at[5], at[6], item)
-                )
-            self.db.executemany("UPDATE item SET alive=?, clash=?, split=?, grp=?, media=?, size=?, file=?, offset=?, length=? "
-                                "WHERE id=?", out)  # fmt: skip
+            self.db.executemany(
+                "UPDATE item SET alive=?, clash=?, split=?, grp=?, media=?, size=?, file=?, offset=?, length=? WHERE id=?",
+                ((not first[3], len({(h[3], h[6]) for h in (first, *others)}) > 1, *first[4:], first[0])
+                 for first, *others in chunk))  # fmt: skip
 
     def _item_at(self, file: int, offset: int, length: int, paths: dict[int, str]) -> ItemRecord:
         if file not in paths:
@@ -453,32 +452,34 @@ class Index:
         runs = self.runs()
         votes = _grouped(self.db.execute(
             "SELECT d.item, d.rid, f.reviewer, d.verdict, f.rule, d.ons, d.object, d.objects, d.digest, d.media, d.reason, "
-            "d.labels, d.attrs FROM temp.touched t JOIN decision d ON d.item=t.item AND d.task=? JOIN file f ON f.id=d.file "
-            "WHERE f.present ORDER BY d.item", (task.name,)))  # fmt: skip
+            "d.labels, d.attrs FROM temp.touched t CROSS JOIN decision d ON d.item=t.item AND d.task=? CROSS JOIN file f "
+            "ON f.id=d.file WHERE f.present ORDER BY t.item", (task.name,)))  # fmt: skip
         outcomes = _grouped(self.db.execute(
-            "SELECT o.item, o.run, o.digest, o.media FROM temp.touched t JOIN outcome o ON o.item=t.item AND o.task=? "
-            "JOIN file f ON f.id=o.file WHERE f.present AND o.error IS NULL ORDER BY o.item, o.run, o.digest", (task.name,)))  # fmt: skip
+            "SELECT o.item, o.run, o.digest, o.media FROM temp.touched t CROSS JOIN outcome o ON o.item=t.item AND o.task=? "
+            "CROSS JOIN file f ON f.id=o.file WHERE f.present AND o.error IS NULL ORDER BY t.item, o.run, o.digest", (task.name,)))  # fmt: skip
+        predictions = _grouped(self.db.execute(
+            "SELECT p.item, p.run, p.digest, p.low, p.high, p.labels, p.attrs FROM temp.touched t CROSS JOIN prediction p "
+            "ON p.item=t.item AND p.task=? CROSS JOIN file f ON f.id=p.file WHERE f.present ORDER BY t.item", (task.name,)))  # fmt: skip
         alive = self.db.execute(
-            "SELECT i.id, i.key, i.media FROM temp.touched t JOIN item i ON i.id=t.item WHERE i.alive ORDER BY i.id"
+            "SELECT i.id, i.key, i.media FROM temp.touched t CROSS JOIN item i ON i.id=t.item WHERE i.alive ORDER BY t.item"
         )
-        rows = (self._state(task, item, key, media, votes(item), outcomes(item), runs) for item, key, media in alive)
+        rows = (
+            self._state(task, item, key, media, votes(item), outcomes(item), predictions(item), runs)
+            for item, key, media in alive
+        )
         for chunk in chunks((r for r in rows if r is not None), _CHUNK):
             self.db.executemany(f"INSERT INTO state VALUES ({','.join('?' * 15)})", chunk)
 
     def _state(self, task: Task, item: int, key: str, media: str | None, votes: list[tuple[Any, ...]],
-               outcomes: list[tuple[Any, ...]], runs: Mapping[str, RunInfo]) -> tuple[Any, ...] | None:  # fmt: skip
+               outcomes: list[tuple[Any, ...]], predictions: list[tuple[Any, ...]],
+               runs: Mapping[str, RunInfo]) -> tuple[Any, ...] | None:  # fmt: skip
         shown = choose_run(
             {run: (digest_, m) for run, digest_, m in outcomes if not (m and media and m != media)}, task, runs
         )
         if not votes and shown is None:
             return None
-        low = high = labels = attrs = None
         run, said = shown or (None, None)
-        if shown:
-            found = self.db.execute("SELECT low, high, labels, attrs FROM prediction p JOIN file f ON f.id=p.file "
-                                    "WHERE f.present AND p.item=? AND p.task=? AND p.run=? AND p.digest=? LIMIT 1",
-                                    (item, task.name, run, said)).fetchone()  # fmt: skip
-            low, high, labels, attrs = found or (None,) * 4
+        low, high, labels, attrs = next((p[2:] for p in predictions if p[:2] == (run, said)), (None,) * 4)
         if not votes:
             return (task.name, item, "predicted", "[]", "", "", "", "", run, said, low, high, labels, attrs, 0)
         standing = fold([_vote(row) for row in votes], self._likeness(task, key), media, proposed=shown is not None)
@@ -640,7 +641,7 @@ def _last(candidates: Sequence[str], runs: Mapping[str, RunInfo]) -> str:
 
 def _grouped(rows: Iterator[tuple[Any, ...]]) -> Callable[[int], list[tuple[Any, ...]]]:
     """Rows ordered by their first column, to be asked for in the same order: the rest of those that start with it."""
-    groups = groupby(rows, key=lambda row: row[0])
+    groups = groupby(rows, key=itemgetter(0))
     current: list[Any] = [next(groups, None)]
 
     def ask(key: int) -> list[tuple[Any, ...]]:

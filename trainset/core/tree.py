@@ -86,14 +86,15 @@ class RevisionTree:
 
     def __init__(self, repository: Repository, commit: str) -> None:
         self._repository = repository
-        self._files = {p: b for p, b in repository.tree(commit, *FOLDERS).items() if p.endswith(".jsonl")}
+        self._files = repository.tree(commit, *FOLDERS)
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._lock = Lock()
 
     def files(self) -> Iterator[Stamp]:
         """Every record file of the commit."""
         for path, (_, size) in self._files.items():
-            yield Stamp(path, size, 0, 0)
+            if path.endswith(".jsonl"):
+                yield Stamp(path, size, 0, 0)
 
     def read(self, path: str, offset: int = 0, length: int = -1) -> bytes:
         """Bytes of a file at the commit; what was read last is kept, up to 128 MB."""

@@ -3,6 +3,7 @@ be proved. *Consistent* means that every file agrees with itself; *anchored* tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -14,9 +15,12 @@ from trainset.core.files import chunks, digest
 from trainset.core.model import Prediction
 from trainset.core.records import check, lines
 from trainset.core.tree import FOLDERS, RevisionTree, WorkTree
-from trainset.errors import TrainsetError
+from trainset.errors import RecordError, TrainsetError
 
 _prediction = json.Decoder(Prediction)
+
+
+_BLOB = re.compile(rb'"blob":"([0-9a-f]{32})"')
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def _files(dataset: Dataset, summary: Summary) -> Iterator[Finding]:
             yield from _predictions(dataset, stamp.path, data)
         else:
             yield from _labels(stamp.path, data, summary)
+            yield from _blobs(dataset, stamp.path, data)
             summary.anchored += stamp.path in committed
         if stamp.path in committed:
             yield from _differs(dataset, stamp.path, data, committed.pop(stamp.path)[0])
@@ -92,13 +97,26 @@ def _labels(path: str, data: bytes, summary: Summary) -> Iterator[Finding]:
             yield Finding(path, 1, f"decisions of {header.reviewer!r} do not belong in this folder")
 
 
+def _blobs(dataset: Dataset, path: str, data: bytes) -> Iterator[Finding]:
+    """Annotations in files of their own that are missing or changed."""
+    for found in _BLOB.finditer(data):
+        try:
+            dataset.blobs.get(found[1].decode())
+        except RecordError as error:
+            yield Finding(path, data.count(b"\n", 0, found.start()) + 1, error.message)
+
+
 def _differs(dataset: Dataset, path: str, data: bytes, blob: str) -> Iterator[Finding]:
     if dataset.repository.blob_id(data) == blob:
         return
     before = next(dataset.repository.blobs([blob]))
     same = next((n for n, (a, b) in enumerate(zip(before, data, strict=False)) if a != b), min(len(before), len(data)))
     grew = same == len(before) and path.startswith("labels/")
-    text = "it grew after it was committed; `trainset commit` gives it a name of its own" if grew else "it differs from its commit"
+    text = (
+        "it grew after it was committed; `trainset commit` gives it a name of its own"
+        if grew
+        else "it differs from its commit"
+    )
     yield Finding(path, data.count(b"\n", 0, same) + 1, text, note=grew)
 
 
@@ -141,7 +159,9 @@ def _predictions(dataset: Dataset, path: str, data: bytes) -> Iterator[Finding]:
             yield Finding(path, number, f"the prediction for {key} is not the one that its run recorded")
     loose = sum(not good for good in counted[last + 1 :])
     if loose:
-        yield Finding(path, said[last + 1][0], f"{loose} prediction(s) at the end that their run had not counted", note=True)
+        yield Finding(
+            path, said[last + 1][0], f"{loose} prediction(s) at the end that their run had not counted", note=True
+        )
 
 
 def _recorded(dataset: Dataset, task: str, run: str, keys: list[str]) -> dict[str, set[str]]:
@@ -178,7 +198,9 @@ def _history(dataset: Dataset, summary: Summary) -> Iterator[Finding]:
     for commit, letter, path, blob in rewritten:
         word = {"M": "modified", "D": "deleted", "T": "replaced"}[letter]
         whole = path in now and _begins(dataset, now[path][0], blob)
-        text = f"commit {commit[:10]} {word} this label file; " + ("all that it held is there" if whole else "they are only ever added")
+        text = f"commit {commit[:10]} {word} this label file; " + (
+            "all that it held is there" if whole else "they are only ever added"
+        )
         yield Finding(path, 0, text, note=whole)
     loose = summary.files - summary.anchored
     if loose > 0:
