@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
-.PHONY: demo test lint types contracts docs ci clean
+.PHONY: demo test interop lint types contracts docs ci clean
 
 demo: $(VENV)/.installed
 	rm -rf $(DEMO)
@@ -13,6 +13,12 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2
+
+# Opt-in: heavy readers of other projects, in an environment of their own, read what trainset exports.
+interop: $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)-interop
+	$(VENV)-interop/bin/python -m pip install -q --disable-pip-version-check -e '.[cpu,test]' -e plugins/vision datumaro
+	$(VENV)-interop/bin/python -m pytest tests/interop
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,22 +1,31 @@
 """Editing the annotations of an item under review: what a view's commands make of them, and how it is undone.
 
-A view of any modality builds on `Editor`: it knows a list with a selection, and nothing of geometry.
+A view of any modality builds on `EditorView` and an `Editor`, which knows a list with a selection, and nothing of
+geometry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
-from trainset.core.model import Annotation, AttributeValue, Class, Item, Task
+from trainset.core.model import Annotation, AttributeValue, Class, Item, Label, Opaque, Task
 from trainset.core.protocols import Change, Effect
-from trainset.core.scene import Line
+from trainset.core.scene import Line, Point
+
+Similarity = Callable[[Sequence[Annotation], Sequence[Annotation], Item], NDArray[np.float64]]
+"""`AnnotationOps.similarity` of a type, or `Context.similarity` for any."""
 
 SEEN = Effect()
 """Nothing changed but what is selected or shown."""
+
+UNSELECTED = Effect(message="select an object first")
+"""What a command that needs a selection says without one."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +55,18 @@ class Editor:
 
     Every edit replaces the tuple of annotations, so a change is undone by putting the old one back. Ids are kept by
     edits and never given twice. An edited annotation has no score: a person decided it.
+
+    With `similarity`, annotations that only other versions have (another run's, another reviewer's) are candidates:
+    they can be selected and taken, and become objects by the first edit.
     """
 
-    def __init__(self, item: Item, task: Task, versions: Mapping[str, Sequence[Annotation]]) -> None:
+    def __init__(
+        self,
+        item: Item,
+        task: Task,
+        versions: Mapping[str, Sequence[Annotation]],
+        similarity: Similarity | None = None,
+    ) -> None:
         self.item, self.task = item, task
         self._ids: set[str] = {a.id for version in versions.values() for a in version}
         seen = {""}
@@ -58,19 +76,45 @@ class Editor:
             seen.add(annotation.id)
         self.objects: tuple[Annotation, ...] = tuple(objects)
         self.selected: str | None = None
+        self._recent: str | None = None
+        self._similarity = similarity
+        others = (
+            replace(a, id=f"{name}/{n}")
+            for name, version in list(versions.items())[1:]
+            for n, a in enumerate(version)
+            if not isinstance(a, Opaque)
+        )
+        self._others = sorted(others, key=lambda a: -(a.score or 0)) if similarity else []
+        self._matched: tuple[tuple[Annotation, ...], tuple[Annotation, ...]] | None = None
 
     # -- what is shown --------------------------------------------------------------------------------------
 
     def lines(self) -> list[Line]:
-        """The annotations for the side panel, numbered from 1."""
+        """The annotations for the side panel: objects numbered from 1, then candidates."""
+        numbered = [(a, str(n), False) for n, a in enumerate(self.objects, 1)]
         return [
-            Line(a.id, f"{n} {label_text(a, self.task)}", label_color(a, self.task), selected=a.id == self.selected)
-            for n, a in enumerate(self.objects, 1)
+            Line(a.id, f"{mark} {label_text(a, self.task)}", label_color(a, self.task), a.id == self.selected, weak)
+            for a, mark, weak in (*numbered, *((a, "?", True) for a in self.candidates()))
         ]
 
+    def candidates(self) -> Sequence[Annotation]:
+        """What of other versions is like none of the objects of its label, nor like each other; best score first."""
+        if self._similarity is None or not self._others:
+            return ()
+        if self._matched is None or self._matched[0] is not self.objects:
+            known, first = [*self.objects, *self._others], len(self.objects)
+            labels = np.array([str(a.label) for a in known])
+            alike = self._similarity(self._others, known, self.item) >= self.task.agree_above
+            alike &= labels[first:, None] == labels
+            kept = np.arange(len(known)) < first
+            for n, rivals in enumerate(alike, first):
+                kept[n] = not (rivals & kept).any()
+            self._matched = (self.objects, tuple(a for a, k in zip(self._others, kept[first:], strict=True) if k))
+        return self._matched[1]
+
     def current(self) -> tuple[Annotation, ...]:
-        """The annotations that can be selected."""
-        return self.objects
+        """The annotations that can be selected: objects, then candidates, as `lines` has them."""
+        return (*self.objects, *self.candidates())
 
     def chosen(self) -> Annotation | None:
         """The selected annotation."""
@@ -78,11 +122,11 @@ class Editor:
 
     # -- commands -------------------------------------------------------------------------------------------
 
-    def command(self, name: str, argument: Any = None) -> Change | Effect | None:
-        """Carry out one of the commands that the core sends to every view; None for any other."""
-        match name:
+    def do(self, command: str, at: Point | None = None, argument: Any = None) -> Change | Effect | None:
+        """Carry out a command that the core sends to every view, `cycle` or `take`; None for any other."""
+        match command:
             case "next" | "previous":
-                return self._step(1 if name == "next" else -1)
+                return self._step(1 if command == "next" else -1)
             case "select":
                 return self.select(argument if argument in {a.id for a in self.current()} else None)
             case "label":
@@ -91,11 +135,66 @@ class Editor:
                 return self._delete()
             case "attribute":
                 return self._attribute(*argument)
+            case "recent":
+                self._recent = argument
+            case "cycle":
+                return self.cycle(self.candidates())
+            case "take":
+                return self._take()
         return None
 
     def put(self, edited: Edited) -> None:
         """Go back, or forward, to a state of a change."""
         self.objects, self.selected = edited.objects, edited.selected
+
+    def select(self, name: str | None) -> Effect | None:
+        """Select an annotation by id, or none."""
+        if name == self.selected:
+            return None
+        self.selected = name
+        return SEEN
+
+    def cycle(self, candidates: Sequence[Annotation]) -> Effect | None:
+        """Select the one of these candidates that follows the selected one."""
+        if not candidates:
+            return Effect(message="no model has another candidate here")
+        names = [c.id for c in candidates]
+        return self.select(names[(names.index(self.selected) + 1) % len(names) if self.selected in names else 0])
+
+    def label(self, name: str) -> Change | Effect | None:
+        """Give the selected annotation, or the only one, a label by id."""
+        given = self.given(name)
+        if isinstance(given, Effect):
+            return given
+        alone = self.select(self.objects[0].id) if self.chosen() is None and len(self.objects) == 1 else None
+        if self.chosen() is not None:
+            self._recent = given.id
+        return self.edit(given.title, label=given.id) or alone
+
+    def edit(self, text: str, **fields: Any) -> Change | Effect | None:
+        """Give the selected annotation other fields, and no score; a candidate becomes an object by it."""
+        chosen = self.chosen()
+        if chosen is None:
+            return UNSELECTED
+        if isinstance(chosen, Opaque):
+            return Effect(message=f"no installed plugin can edit a {chosen.kind}")
+        edited = replace(chosen, **fields, score=None)
+        if chosen not in self.objects:
+            return self.add(text, edited)
+        if edited == chosen:
+            return None
+        return self.change(text, tuple(edited if a.id == chosen.id else a for a in self.objects), chosen.id)
+
+    def add(self, text: str, annotation: Annotation) -> Change:
+        """Take one more annotation, under an id of its own, and select it."""
+        new = replace(annotation, id=self.new_id())
+        return self.change(text, (*self.objects, new), new.id)
+
+    def change(self, text: str, objects: tuple[Annotation, ...], selected: str | None) -> Change:
+        """Take other annotations and selection, as one step that can be undone."""
+        before, after = Edited(self.objects, self.selected), Edited(objects, selected)
+        self.put(after)
+        return Change(text, (before, after))
 
     def undo(self, change: Change) -> None:
         """Put back what was before a change."""
@@ -105,35 +204,13 @@ class Editor:
         """Put back what a change made."""
         self.put(change.data[1])
 
-    def select(self, name: str | None) -> Effect | None:
-        """Select an annotation by id, or none."""
-        if name == self.selected:
-            return None
-        self.selected = name
-        return SEEN
+    # -- what edits are made of -----------------------------------------------------------------------------
 
-    def label(self, name: str) -> Change | Effect | None:
-        """Give the selected annotation, or the only one, a label by id."""
-        if self.chosen() is None and len(self.objects) == 1:
-            self.selected = self.objects[0].id
-        given = self.given(name)
-        return given if isinstance(given, Effect) else self.edit(given[1], label=given[0])
-
-    def edit(self, text: str, **fields: Any) -> Change | Effect | None:
-        """Give the selected annotation other fields, and no score."""
-        chosen = self.chosen()
-        if chosen is None:
-            return Effect(message="select an object first")
-        edited = replace(chosen, **fields, score=None)
-        if edited == chosen:
-            return None
-        return self.change(text, tuple(edited if a.id == chosen.id else a for a in self.objects), chosen.id)
-
-    def change(self, text: str, objects: tuple[Annotation, ...], selected: str | None) -> Change:
-        """Take other annotations and selection, as one step that can be undone."""
-        before = Edited(self.objects, self.selected)
-        self.put(Edited(objects, selected))
-        return Change(text, (before, Edited(objects, selected)))
+    @property
+    def new_label(self) -> str | None:
+        """The label of a new object: the one that was last given, on this item or before; else the task's first."""
+        given = self.given(self._recent) if self._recent else None
+        return given.id if isinstance(given, Label) else next((label.id for label in self.task.active), None)
 
     def new_id(self) -> str:
         """An id that no version of the item has."""
@@ -141,12 +218,12 @@ class Editor:
         self._ids.add(name)
         return name
 
-    def given(self, name: str) -> tuple[str, str] | Effect:
-        """Id and title of a label that may be given, or what to say instead."""
+    def given(self, name: str) -> Label | Effect:
+        """The label of this id if it may be given, or what to say instead."""
         label = self.task.label(name)
         if label is None or label.retired:
             return Effect(message=f"{name} is not a label of this task" if label is None else f"{name} is retired")
-        return label.id, label.title
+        return label
 
     def _step(self, by: int) -> Effect | None:
         if not self.objects:
@@ -154,17 +231,22 @@ class Editor:
         at = next((n for n, a in enumerate(self.objects) if a.id == self.selected), -1 if by > 0 else 0)
         return self.select(self.objects[(at + by) % len(self.objects)].id)
 
-    def _delete(self) -> Change | Effect | None:
+    def _delete(self) -> Change | Effect:
         at = next((n for n, a in enumerate(self.objects) if a.id == self.selected), None)
         if at is None:
-            return Effect(message="select an object first")
+            return UNSELECTED
         rest = self.objects[:at] + self.objects[at + 1 :]
         return self.change("deleted", rest, rest[min(at, len(rest) - 1)].id if rest else None)
+
+    def _take(self) -> Change | Effect | None:
+        if self.chosen() not in self.candidates():
+            return Effect(message="this takes a candidate of another model: select one first")
+        return self.edit("taken")
 
     def _attribute(self, name: str, value: AttributeValue) -> Change | Effect | None:
         chosen = self.chosen()
         if chosen is None:
-            return Effect(message="select an object first")
+            return UNSELECTED
         declared = next((a for a in self.task.attributes_of("object", chosen.label) if a.name == name), None)
         problem = declared.problem(value) if declared else f"objects of this label have no attribute {name}"
         if problem:
@@ -182,13 +264,38 @@ class ClassEditor(Editor):
         if isinstance(given, Effect):
             return given
         classes = [a for a in self.objects if isinstance(a, Class)]
-        present = next((a for a in classes if a.label == given[0]), None)
+        present = next((a for a in classes if a.label == given.id), None)
         if self.task.many and present:
             rest = tuple(a for a in self.objects if a is not present)
-            return self.change(f"no longer {given[1]}", rest, None)
+            return self.change(f"no longer {given.title}", rest, None)
         if self.task.many or not classes:
-            new = Class(id=self.new_id(), label=given[0])
-            return self.change(given[1], (*self.objects, new), new.id)
-        new = replace(classes[0], label=given[0], score=None)
+            return self.add(given.title, Class(label=given.id))
+        new = replace(classes[0], label=given.id, score=None)
         others = tuple(a for a in self.objects if not isinstance(a, Class))
-        return None if self.objects == (new, *others) else self.change(given[1], (new, *others), new.id)
+        return None if self.objects == (new, *others) else self.change(given.title, (new, *others), new.id)
+
+
+class EditorView:
+    """What every view does that leaves its edits to an editor, which its `open` sets."""
+
+    editor: Editor
+
+    def lines(self) -> Sequence[Line]:
+        """The editor's annotations for the side panel."""
+        return self.editor.lines()
+
+    def do(self, command: str, at: Point | None = None, argument: Any = None) -> Change | Effect | None:
+        """Have the editor carry out a command."""
+        return self.editor.do(command, at, argument)
+
+    def undo(self, change: Change) -> None:
+        """Put back what was before the change."""
+        self.editor.undo(change)
+
+    def redo(self, change: Change) -> None:
+        """Put back what the change made."""
+        self.editor.redo(change)
+
+    def annotations(self) -> tuple[Annotation, ...]:
+        """The annotations as edited."""
+        return self.editor.objects

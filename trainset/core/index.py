@@ -38,6 +38,7 @@ CREATE TABLE file (id INTEGER PRIMARY KEY, path TEXT UNIQUE, size INT, changed I
 CREATE INDEX file_kind ON file (kind);
 CREATE TABLE item (id INTEGER PRIMARY KEY, key TEXT UNIQUE, alive INT NOT NULL DEFAULT 0, clash INT NOT NULL DEFAULT 0,
     split TEXT, grp TEXT, media TEXT, size INT, file INT, offset INT, length INT);
+CREATE INDEX item_alive ON item (split) WHERE alive;
 CREATE TABLE item_record (item INT, file INT, offset INT, length INT, rid TEXT, ons TEXT, change TEXT, split TEXT, grp TEXT,
     media TEXT, size INT);
 CREATE INDEX item_record_item ON item_record (item);

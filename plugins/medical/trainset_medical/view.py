@@ -13,9 +13,11 @@ from scipy import ndimage
 
 from trainset.core.model import Annotation, Item, Task
 from trainset.plugins import (
+    UNSELECTED,
     Change,
     Context,
     Editor,
+    EditorView,
     Effect,
     Key,
     Line,
@@ -97,53 +99,39 @@ class Turned:
         return Scene(place, (picture,), tints, (Shape("points", (Point(0, 0),), corner, weak=True),))
 
 
-class SliceView:
+class SliceView(EditorView):
     """The view of `volume-mask` tasks. Scene coordinates are millimetres in the slice."""
 
-    def __init__(self) -> None:
-        self._editor: Editor | None = None
-        self._volume: Turned | None = None
-        self._plane = PLANES[0]
-        self._at = [0, 0, 0]
-        self._window = Window(0, 1)
-        self._contours = True
-
-    @property
-    def keys(self) -> Sequence[Key]:
-        """Slices, window, and edits of the whole object."""
-        return KEYS
+    keys: Sequence[Key] = KEYS
+    """Slices, window, and edits of the whole object."""
 
     def open(self, item: Item, versions: Mapping[str, Sequence[Annotation]], context: Context) -> None:
         """Show an item at its first object's largest slice; MediaError if its volume cannot be read."""
         self._volume = Turned.of(context.media.load(item))
-        self._editor = Editor(item, context.task, versions)
+        self.editor = Editor(item, context.task, versions)
         self._window = self._volume.window
         self._plane = PLANES[0]
         self._at = [n // 2 for n in self._volume.data.shape]
-        self._show(next(iter(self._editor.objects), None))
+        self._contours = True
+        self._show(next(iter(self.editor.objects), None))
 
     def scene(self, viewport: Viewport) -> Scene:
         """The slice and its masks."""
-        assert self._editor is not None and self._volume is not None
         return self._volume.scene(
-            self._plane, self._at[self._plane.axis], self._window, self._editor.objects, self._editor.task,
-            self._editor.selected, self._contours,
+            self._plane, self._at[self._plane.axis], self._window, self.editor.objects, self.editor.task,
+            self.editor.selected, self._contours,
         )  # fmt: skip
 
     def lines(self) -> Sequence[Line]:
         """The objects for the side panel with their volumes, such as `1 cord .87 · 1.25 ml`."""
-        if self._editor is None or self._volume is None:
-            return []
         voxel = float(np.prod(self._volume.zooms)) / 1000
         return [
             replace(line, text=f"{line.text} · {self._volume.mask(a).sum() * voxel:.3g} ml")
-            for line, a in zip(self._editor.lines(), self._editor.objects, strict=True)
+            for line, a in zip(super().lines(), self.editor.objects, strict=True)
         ]
 
     def do(self, command: str, at: Point | None = None, argument: Any = None) -> Change | Effect | None:
         """Carry out a command of the core or of `keys`."""
-        if self._editor is None or self._volume is None:
-            return None
         match command:
             case "slice":
                 axis = self._plane.axis
@@ -162,27 +150,13 @@ class SliceView:
             case "grow":
                 return self._grow(argument)
             case "go-to":
-                return self._show(self._editor.chosen())
+                return self._show(self.editor.chosen())
             case _:
-                done = self._editor.command(command, argument)
+                done = super().do(command, at, argument)
                 if command in ("next", "previous", "select") and done is not None:
-                    self._show(self._editor.chosen())
+                    self._show(self.editor.chosen())
                 return done
         return Effect()
-
-    def undo(self, change: Change) -> None:
-        """Put back what was before the change."""
-        if self._editor:
-            self._editor.undo(change)
-
-    def redo(self, change: Change) -> None:
-        """Put back what the change made."""
-        if self._editor:
-            self._editor.redo(change)
-
-    def annotations(self) -> tuple[Annotation, ...]:
-        """The masks as edited, over the stored array."""
-        return self._editor.objects if self._editor else ()
 
     def thumbnail(self, item: Item, focus: Annotation | None, size: Size, context: Context) -> Scene:
         """The axial slice through the middle, or the one with most of an object."""
@@ -193,20 +167,18 @@ class SliceView:
 
     def _show(self, annotation: Annotation | None) -> Effect:
         """Go to where an object is largest."""
-        assert self._volume is not None
         if annotation is None:
-            return Effect(message="select an object first")
+            return UNSELECTED
         for plane in PLANES:
             at = self._volume.fullest(annotation, plane)
             self._at[plane.axis] = self._at[plane.axis] if at is None else at
         return Effect()
 
     def _grow(self, by: int) -> Change | Effect | None:
-        assert self._editor is not None
-        chosen = self._editor.chosen()
+        chosen = self.editor.chosen()
         if not isinstance(chosen, VolumeMask):
-            return Effect(message="select an object first")
+            return UNSELECTED
         voxels = (ndimage.binary_dilation if by > 0 else ndimage.binary_erosion)(chosen.voxels)
         if not voxels.any():
             return Effect(message="nothing would be left of it")
-        return self._editor.edit("grown" if by > 0 else "shrunk", mask=packed(voxels))
+        return self.editor.edit("grown" if by > 0 else "shrunk", mask=packed(voxels))

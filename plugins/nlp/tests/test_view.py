@@ -50,20 +50,6 @@ def test_a_digit_gives_a_class_and_undo_takes_it_back():
     assert [line.text for line in view.lines()] == ["1 bad"]
 
 
-def test_with_many_a_digit_adds_a_class_and_takes_it_away():
-    view = opened(Class(id="p1", label="good"), many=True)
-    view.do("label", argument="bad")
-    assert [a.label for a in view.annotations()] == ["good", "bad"]
-    view.do("label", argument="good")
-    assert [a.label for a in view.annotations()] == ["bad"]
-
-
-def test_a_retired_label_is_refused():
-    view = opened()
-    assert view.do("label", argument="old") == Effect(message="old is retired")
-    assert view.annotations() == ()
-
-
 def test_scrolling_shows_the_next_lines_and_stops_at_the_end():
     view = opened(text="\n".join(map(str, range(50))))
     assert view.do("scroll", argument=1) == Effect(region=Rect(0, 10, 1, 1))

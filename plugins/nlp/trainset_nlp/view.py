@@ -11,9 +11,9 @@ from trainset.plugins import (
     Change,
     ClassEditor,
     Context,
+    EditorView,
     Effect,
     Key,
-    Line,
     Point,
     Rect,
     Run,
@@ -35,29 +35,21 @@ KEYS: tuple[Key, ...] = (
 )
 
 
-class TextView:
+class TextView(EditorView):
     """The view of `classify` tasks. Scene coordinates are cells: a row of text is 1 high."""
 
-    def __init__(self) -> None:
-        self._editor: ClassEditor | None = None
-        self._text = ""
-        self._wrapped: tuple[int, list[str]] = (0, [])
-        self._seen = Rect(0, 0, 1, 1)
-
-    @property
-    def keys(self) -> Sequence[Key]:
-        """Scrolling; a class needs none but the core's."""
-        return KEYS
+    keys: Sequence[Key] = KEYS
+    """Scrolling; a class needs none but the core's."""
 
     def open(self, item: Item, versions: Mapping[str, Sequence[Annotation]], context: Context) -> None:
         """Show an item; MediaError if its text cannot be read."""
-        self._text = context.media.load(item)
-        self._editor = ClassEditor(item, context.task, versions)
-        self._wrapped = (0, [])
+        self._text: str = context.media.load(item)
+        self._wrapped: tuple[int, list[str]] = (0, [])
+        self._seen = Rect(0, 0, 1, 1)
+        self.editor = ClassEditor(item, context.task, versions)
 
     def scene(self, viewport: Viewport) -> Scene:
         """The classes, a free row, and the text in lines of words."""
-        assert self._editor is not None
         width = max(1, min(viewport.size.columns, _WIDEST))
         if self._wrapped[0] != width:
             self._wrapped = (width, list(wrapped(self._text, width)))
@@ -65,32 +57,12 @@ class TextView:
         self._seen = viewport.region or Rect(0, 0, viewport.size.columns, viewport.size.rows)
         return Scene(Rect(0, 0, width, len(rows)), rows=rows)
 
-    def lines(self) -> Sequence[Line]:
-        """The classes for the side panel."""
-        return self._editor.lines() if self._editor else []
-
     def do(self, command: str, at: Point | None = None, argument: Any = None) -> Change | Effect | None:
         """Carry out a command of the core or of `keys`."""
-        if self._editor is None:
-            return None
-        if command == "scroll":
-            y = self._seen.y - 1 if argument < 0 else self._seen.bottom
-            return Effect(region=Rect(0, min(max(y, 0), len(self._wrapped[1]) + 1), 1, 1))
-        return self._editor.command(command, argument)
-
-    def undo(self, change: Change) -> None:
-        """Put back what was before the change."""
-        if self._editor:
-            self._editor.undo(change)
-
-    def redo(self, change: Change) -> None:
-        """Put back what the change made."""
-        if self._editor:
-            self._editor.redo(change)
-
-    def annotations(self) -> tuple[Annotation, ...]:
-        """The classes as edited."""
-        return self._editor.objects if self._editor else ()
+        if command != "scroll":
+            return super().do(command, at, argument)
+        y = self._seen.y - 1 if argument < 0 else self._seen.bottom
+        return Effect(region=Rect(0, min(max(y, 0), len(self._wrapped[1]) + 1), 1, 1))
 
     def thumbnail(self, item: Item, focus: Annotation | None, size: Size, context: Context) -> Scene:
         """As much of the beginning of a text as has room."""
@@ -99,13 +71,11 @@ class TextView:
         return Scene(Rect(0, 0, size.columns, max(1, len(rows))), rows=rows)
 
     def _classes(self) -> Iterator[Run]:
-        assert self._editor is not None
-        for annotation in self._editor.objects:
-            yield Run(
-                f" {label_text(annotation, self._editor.task)} ", label_color(annotation, self._editor.task), "reverse"
-            )
+        task = self.editor.task
+        for annotation in self.editor.objects:
+            yield Run(f" {label_text(annotation, task)} ", label_color(annotation, task), "reverse")
             yield Run(" ")
-        if not self._editor.objects:
+        if not self.editor.objects:
             yield Run("no class yet", style="dim")
 
 

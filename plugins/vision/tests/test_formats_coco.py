@@ -47,7 +47,7 @@ def annotation(image=5, category=1, bbox=(1, 2, 3, 4), **more):
     return {"id": 1, "image_id": image, "category_id": category, "bbox": list(bbox)} | more
 
 
-def written(dest, name="annotations.json"):
+def written(dest, name="annotations/instances_default.json"):
     return json.loads((dest / name).read_text())
 
 
@@ -328,9 +328,9 @@ def test_pycocotools_evaluates_an_export_and_its_predictions(tmp_path, context, 
 
     boxes = [box(10, 20, 100, 50, score=0.9), box(300, 100, 80, 200, "l1", score=0.8)]
     list(CocoExporter().write([row(boxes, "a.jpg", "auto-accepted"), row([], "b.jpg")], tmp_path, context))
-    truth = api.COCO(str(tmp_path / "annotations.json"))
+    truth = api.COCO(str(tmp_path / "annotations" / "instances_default.json"))
     assert len(truth.getImgIds()) == 2 and len(truth.getAnnIds(iscrowd=False)) == 2
-    evaluation = COCOeval(truth, truth.loadRes(str(tmp_path / "predictions.json")), "bbox")
+    evaluation = COCOeval(truth, truth.loadRes(str(tmp_path / "annotations" / "predictions_default.json")), "bbox")
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()

@@ -17,7 +17,7 @@ from trainset_vision.media.pyramid import Pyramid
 from trainset_vision.view import ImageView
 
 from trainset.core.keys import key_collisions
-from trainset.core.model import Annotation, Attribute, Class, Item, Label, Opaque, Task
+from trainset.core.model import Annotation, Attribute, Item, Label, Opaque, Task
 from trainset.plugins import Change, Effect, Point, Rect, Size, Viewport
 
 WIDTH, HEIGHT = 640, 480
@@ -66,10 +66,6 @@ def box(view: ImageView, name: str) -> tuple[float, ...]:
 # -- what is shown -----------------------------------------------------------------------------------------------
 
 
-def test_the_side_panel_numbers_objects_and_shows_title_and_score():
-    assert [line.text for line in opened(*BOXES).lines()] == ["1 Screw .87", "2 nut 1.00", "3 nut"]
-
-
 def test_the_scene_has_the_picture_and_an_outline_for_each_box_with_its_labels_colour():
     view = opened(*BOXES)
     view.do("select", None, "a1")
@@ -116,29 +112,7 @@ def test_annotations_that_are_no_boxes_are_listed_and_kept_but_not_drawn():
     assert view.annotations() == (BOXES[0], strange)
 
 
-def test_objects_without_an_id_of_their_own_get_one():
-    view = opened(Box(box=(0, 0, 5, 5)), Box(id="a1", box=(0, 0, 6, 6)), Box(id="a1", box=(0, 0, 7, 7)))
-    names = [a.id for a in view.annotations()]
-    assert names[1] == "a1" and len(set(names)) == 3 and all(names)
-
-
 # -- selecting -----------------------------------------------------------------------------------------------------
-
-
-def test_next_and_previous_go_round():
-    view = opened(*BOXES)
-    names = []
-    for command in ("next", "next", "next", "next", "previous", "previous"):
-        assert isinstance(view.do(command), Effect)
-        names.append(selected(view))
-    assert names == ["a1", "a2", "b7", "a1", "b7", "a2"]
-
-
-def test_previous_starts_with_the_last_and_nothing_can_be_selected_where_nothing_is():
-    view = opened(*BOXES)
-    view.do("previous")
-    assert selected(view) == "b7"
-    assert opened().do("next") is None
 
 
 def test_selecting_what_is_out_of_sight_brings_it_into_view_at_the_same_scale():
@@ -184,25 +158,6 @@ def test_resizing_moves_the_right_and_bottom_edges_and_never_below_a_pixel():
     assert box(view, "a1") == (10, 10, 1, 6)
 
 
-def test_relabelling_drops_the_score_and_refuses_what_may_not_be_given():
-    view = opened(*BOXES)
-    assert "select" in view.do("label", None, "nut").message
-    view.do("select", None, "a1")
-    assert "retired" in view.do("label", None, "bolt").message
-    assert "not a label" in view.do("label", None, "cat").message
-    view.do("label", None, "nut")
-    assert view.annotations()[0] == Box(id="a1", label="nut", box=(10, 20, 100, 50))
-    assert view.do("label", None, "nut") is None
-
-
-def test_deleting_selects_the_one_that_follows():
-    view = opened(*BOXES)
-    view.do("select", None, "a2")
-    view.do("delete")
-    assert [a.id for a in view.annotations()] == ["a1", "b7"]
-    assert selected(view) == "b7"
-
-
 def test_a_new_box_lies_in_the_middle_of_what_is_seen_with_the_last_label_and_a_new_id():
     view = opened(*BOXES)
     view.do("select", None, "a1")
@@ -213,25 +168,11 @@ def test_a_new_box_lies_in_the_middle_of_what_is_seen_with_the_last_label_and_a_
     assert selected(view) == "a3"
 
 
-def test_an_id_is_never_given_to_another_object():
-    view = opened(*BOXES[:2])
-    view.do("select", None, "a2")
-    view.do("delete")
+def test_new_boxes_take_the_label_that_was_last_given_on_another_item():
+    view = opened()
+    view.do("recent", None, "nut")
     view.do("add")
-    assert [a.id for a in view.annotations()] == ["a1", "a3"]
-
-
-def test_attributes_are_checked_against_what_the_task_declares():
-    bent = Attribute(name="bent", type="flag", labels=("screw",))
-    view = opened(*BOXES, attributes=(bent,))
-    view.do("select", None, "a1")
-    assert isinstance(view.do("attribute", None, ("bent", True)), Change)
-    assert view.annotations()[0].attributes == {"bent": True}
-    assert "takes a flag" in view.do("attribute", None, ("bent", "very")).message
-    view.do("attribute", None, ("bent", None))
-    assert view.annotations()[0].attributes == {}
-    view.do("select", None, "a2")
-    assert "no attribute" in view.do("attribute", None, ("bent", True)).message
+    assert view.annotations()[-1].label == "nut"
 
 
 # -- the pointer -----------------------------------------------------------------------------------------------------
@@ -322,36 +263,7 @@ def test_other_runs_boxes_that_match_nothing_are_candidates_that_space_shows_and
     assert len(view.lines()) == 4
 
 
-def test_a_candidate_is_taken_as_it_is():
-    view = opened(others={"run2": [Box(id="a1", label="nut", score=0.3, box=(500, 300, 30, 30))]})
-    assert view.do("take").message
-    view.do("cycle")
-    assert isinstance(view.do("take"), Change)
-    assert view.annotations() == (Box(id="a2", label="nut", box=(500, 300, 30, 30)),)
-
-
 # -- classes ---------------------------------------------------------------------------------------------------------
-
-
-def test_one_class_is_replaced_and_keeps_its_id():
-    view = opened(Class(id="c1", label="nut", score=0.6), kind="classify")
-    assert [line.text for line in view.lines()] == ["1 nut .60"]
-    view.do("label", None, "screw")
-    assert view.annotations() == (Class(id="c1", label="screw"),)
-    assert view.do("label", None, "screw") is None
-
-
-def test_giving_the_proposed_class_makes_it_a_persons():
-    view = opened(Class(id="c1", label="nut", score=0.6), kind="classify")
-    assert isinstance(view.do("label", None, "nut"), Change)
-    assert view.annotations() == (Class(id="c1", label="nut"),)
-
-
-def test_many_classes_are_toggled():
-    view = opened(kind="classify", many=True)
-    for name in ("nut", "screw", "nut"):
-        view.do("label", None, name)
-    assert [(a.id, a.label) for a in view.annotations()] == [("a2", "screw")]
 
 
 def test_a_class_needs_no_keys_and_boxes_take_none_of_the_cores():
@@ -451,10 +363,3 @@ def test_a_thumbnail_of_an_image_is_small(tmp_path, meta):
     assert scene.extent == Rect(0, 0, 801, 601)
     assert scene.pictures[0].pixels.shape == (38, 51, 3)
     assert scene.pictures[0].place.width == 816
-
-
-def test_new_boxes_take_the_label_that_was_last_given_on_another_item():
-    view = opened()
-    view.do("recent", None, "nut")
-    view.do("add")
-    assert view.annotations()[-1].label == "nut"

@@ -6,13 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from msgspec.structs import replace
-
 from trainset.core.model import Annotation, Item, Task
-from trainset.plugins import Change, Effect, Line, Point, Rect, Shape, Viewport
+from trainset.plugins import SEEN, UNSELECTED, Change, Edited, Editor, Effect, Point, Rect, Shape, Size, Viewport
 from trainset_vision.annotations import Box, BoxOps
-from trainset_vision.editing import SEEN, Edited, Editor, color
 from trainset_vision.geometry import Coordinates, Frame, Handle, handle_at
 
 _REACH = 2.0
@@ -35,57 +31,22 @@ class Drag:
 
 
 class BoxEditor(Editor):
-    """The boxes on an image.
-
-    Boxes that only other versions have (another run's, another reviewer's) are candidates: they can be shown,
-    selected and taken, and become objects by the first edit.
-    """
+    """The boxes on an image, where `seen` is what the reviewer looks at."""
 
     def __init__(
         self, item: Item, task: Task, versions: Mapping[str, Sequence[Annotation]], width: int, height: int
     ) -> None:
-        super().__init__(item, task, versions)
+        super().__init__(item, task, versions, BoxOps().similarity)
         self.frame = Frame(width, height)
-        others = [
-            replace(a, id=f"{name}/{n}")
-            for name, version in list(versions.items())[1:]
-            for n, a in enumerate(version)
-            if isinstance(a, Box)
-        ]
-        self._others = sorted(others, key=lambda box: -(box.score or 0))
+        self.seen = Viewport(Size(80, 24))
         self._drag: Drag | None = None
         self._armed = False
-        self._last_label: str | None = None
-        self._matched: tuple[tuple[Annotation, ...], tuple[Box, ...]] | None = None
 
     # -- what is shown --------------------------------------------------------------------------------------
 
     def candidates(self) -> tuple[Box, ...]:
         """The other versions' boxes that are like none of the objects, nor like each other; best score first."""
-        if self._matched is None or self._matched[0] is not self.objects:
-            known = [*self.objects, *self._others]
-            alike = BoxOps().similarity(self._others, known, self.item) >= self.task.agree_above
-            names = np.array([str(a.label) for a in known])
-            rivals = alike & (names[len(self.objects) :, None] == names)
-            kept = np.arange(len(known)) < len(self.objects)
-            for n in range(len(self._others)):
-                kept[len(self.objects) + n] = not (rivals[n] & kept).any()
-            self._matched = (
-                self.objects,
-                tuple(o for o, k in zip(self._others, kept[len(self.objects) :], strict=True) if k),
-            )
-        return self._matched[1]
-
-    def current(self) -> tuple[Annotation, ...]:
-        """Objects, then candidates."""
-        return (*self.objects, *self.candidates())
-
-    def lines(self) -> list[Line]:
-        """Objects numbered from 1, then candidates."""
-        return super().lines() + [
-            Line(c.id, f"? {self.text(c)}", color(c, self.task), selected=c.id == self.selected, weak=True)
-            for c in self.candidates()
-        ]
+        return tuple(a for a in super().candidates() if isinstance(a, Box))
 
     def shapes(self) -> list[Shape]:
         """A box each, the selected one as the pointer drags it, and a box that is being drawn."""
@@ -102,92 +63,52 @@ class BoxEditor(Editor):
             if line.id in places
         ]
 
-    def place(self) -> Rect | None:
-        """The selected box."""
-        chosen = self.chosen()
-        return Rect(*chosen.box) if isinstance(chosen, Box) else None
-
     # -- commands -------------------------------------------------------------------------------------------
 
-    def do(self, command: str, at: Point | None, argument: Any, seen: Viewport) -> Change | Effect | None:
-        """Carry out a command while `seen` is what the reviewer looks at."""
+    def do(self, command: str, at: Point | None = None, argument: Any = None) -> Change | Effect | None:
+        """Carry out a command; steps and tolerances are `seen`'s."""
         if command in ("press", "drag", "release"):
-            return self._pointer(command, at, seen.unit)
+            return self._pointer(command, at)
         self._drag = None
         match command:
-            case "recent":
-                self._last_label = argument
-                return None
             case "move" | "resize":
-                return self._nudge(command, argument[0] * seen.unit, argument[1] * seen.unit)
+                return self._nudge(command, argument[0] * self.seen.unit, argument[1] * self.seen.unit)
             case "add":
-                return self._add(self._centered(seen))
+                return self._add(self._centered())
             case "draw":
                 self._armed = True
                 return Effect(message="draw a box with the mouse")
-            case "cycle":
-                return self._cycle(at)
-            case "take":
-                return self._take()
-        return super().do(command, at, argument, seen)
+            case "cycle" if at is not None:
+                return self.cycle([c for c in self.candidates() if handle_at(c.box, at, 0) is not None])
+        return super().do(command, at, argument)
 
     def put(self, edited: Edited) -> None:
         """Go back, or forward, to a state of a change; a drag under way is dropped."""
         self._drag = None
         super().put(edited)
 
-    def _label(self, name: str) -> Change | Effect | None:
-        given = self._given(name)
-        if isinstance(given, Effect):
-            return given
-        if self.chosen() is not None:
-            self._last_label = given[0]
-        return self._edit(given[1], label=given[0])
-
     def _nudge(self, command: str, dx: float, dy: float) -> Change | Effect | None:
         chosen = self.chosen()
         if not isinstance(chosen, Box):
-            return Effect(message="select an object first")
+            return UNSELECTED
         if command == "move":
-            return self._edit("moved", box=self.frame.moved(chosen.box, dx, dy))
-        return self._edit("resized", box=self.frame.stretched(chosen.box, (bool(dx), bool(dy)), dx, dy))
-
-    def _edit(self, text: str, **fields: Any) -> Change | Effect | None:
-        """The selected box with other fields; a candidate becomes an object by it."""
-        chosen = self.chosen()
-        if chosen is None or chosen in self.objects:
-            return super()._edit(text, **fields)
-        taken = replace(chosen, **{**fields, "id": self._new_id(), "score": None})
-        return self._change(text, (*self.objects, taken), taken.id)
+            return self.edit("moved", box=self.frame.moved(chosen.box, dx, dy))
+        return self.edit("resized", box=self.frame.stretched(chosen.box, (bool(dx), bool(dy)), dx, dy))
 
     def _add(self, box: Coordinates) -> Change:
-        label = self._last_label or next((label.id for label in self.task.active), None)
-        new = Box(id=self._new_id(), label=label, box=box)
-        return self._change("new box", (*self.objects, new), new.id)
+        return self.add("new box", Box(label=self.new_label, box=box))
 
-    def _centered(self, seen: Viewport) -> Coordinates:
+    def _centered(self) -> Coordinates:
         """A box a quarter as large as what is seen, in the middle of it."""
-        view = seen.region or Rect(0, 0, self.frame.width, self.frame.height)
+        view = self.seen.region or Rect(0, 0, self.frame.width, self.frame.height)
         x, y, w, h = self.frame.clipped((view.x, view.y, view.width, view.height))
         return self.frame.around(Point(x + w / 2, y + h / 2), w / 4, h / 4)
 
-    def _take(self) -> Change | Effect | None:
-        if self.chosen() not in self.candidates():
-            return Effect(message="space shows the models' other candidates")
-        return self._edit("taken")
-
-    def _cycle(self, at: Point | None) -> Effect | None:
-        found = [c.id for c in self.candidates() if at is None or handle_at(c.box, at, 0) is not None]
-        if not found:
-            return Effect(message="no model has another candidate here")
-        after = found.index(self.selected) + 1 if self.selected in found else 0
-        return self._select(found[after % len(found)])
-
     # -- the pointer ----------------------------------------------------------------------------------------
 
-    def _pointer(self, command: str, at: Point | None, unit: float) -> Change | Effect | None:
+    def _pointer(self, command: str, at: Point | None) -> Change | Effect | None:
         if command == "press":
-            return None if at is None else self._press(at, unit)
+            return None if at is None else self._press(at)
         drag = self._drag
         if drag is None:
             return None
@@ -199,11 +120,11 @@ class BoxEditor(Editor):
         if drag.box is None:
             return None
         if drag.handle is None:
-            return self._add(drag.box) if max(drag.box[2:]) > unit else SEEN
-        return self._edit("moved" if drag.handle == (0, 0) else "resized", box=drag.box) or SEEN
+            return self._add(drag.box) if max(drag.box[2:]) > self.seen.unit else SEEN
+        return self.edit("moved" if drag.handle == (0, 0) else "resized", box=drag.box) or SEEN
 
-    def _press(self, at: Point, unit: float) -> Effect:
-        chosen = self.chosen()
+    def _press(self, at: Point) -> Effect:
+        chosen, unit = self.chosen(), self.seen.unit
         handle = handle_at(chosen.box, at, _REACH * unit) if isinstance(chosen, Box) and not self._armed else None
         if handle is None:
             under = [a for a in self.current() if isinstance(a, Box) and handle_at(a.box, at, unit / 2) is not None]

@@ -7,10 +7,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainset.core.model import Annotation, Item
-from trainset.plugins import Change, Context, Effect, Key, Line, Point, Rect, Scene, Size, Viewport
+from trainset.plugins import (
+    SEEN,
+    UNSELECTED,
+    Change,
+    ClassEditor,
+    Context,
+    EditorView,
+    Effect,
+    Key,
+    Point,
+    Rect,
+    Scene,
+    Shape,
+    Size,
+    Viewport,
+    label_color,
+)
 from trainset_vision.annotations import Box
 from trainset_vision.box_editing import BoxEditor, outline
-from trainset_vision.editing import ClassEditor, Editor, color
 from trainset_vision.geometry import Frame
 from trainset_vision.media.pixels import pixel_size, read_rgb
 from trainset_vision.media.pyramid import Pyramid
@@ -38,19 +53,11 @@ _CLOSEST = 16.0
 """The least width and height, in pixels, of what a close look shows."""
 
 
-class ImageView:
+class ImageView(EditorView):
     """The view of `box` and `classify` tasks. Scene coordinates are pixels of the upright image."""
 
-    def __init__(self) -> None:
-        self._editor: Editor | None = None
-        self._pyramid: Pyramid | None = None
-        self._frame = Frame(1, 1)
-        self._seen = Viewport(Size(80, 24))
-
-    @property
-    def keys(self) -> Sequence[Key]:
-        """The keys that edit boxes; a class needs none but the core's."""
-        return () if isinstance(self._editor, ClassEditor) else KEYS
+    keys: Sequence[Key] = KEYS
+    """The keys that edit boxes; none for a class, which needs but the core's."""
 
     def open(self, item: Item, versions: Mapping[str, Sequence[Annotation]], context: Context) -> None:
         """Show an item; MediaError if its image cannot be read."""
@@ -58,48 +65,28 @@ class ImageView:
         height, width = pixels.shape[:2]
         self._frame = Frame(width, height)
         self._pyramid = Pyramid(pixels)
+        self._seen = Viewport(Size(80, 24))
         if context.task.type == "classify":
-            self._editor = ClassEditor(item, context.task, versions)
+            self.keys, self.editor = (), ClassEditor(item, context.task, versions)
         else:
-            self._editor = BoxEditor(item, context.task, versions, width, height)
+            self.keys, self.editor = KEYS, BoxEditor(item, context.task, versions, width, height)
 
     def scene(self, viewport: Viewport) -> Scene:
         """The picture, as fine as the viewport can show it, under the outlines."""
-        assert self._editor is not None and self._pyramid is not None
         self._seen = viewport
         extent = Rect(0, 0, self._frame.width, self._frame.height)
-        picture = self._pyramid.picture(viewport.region or extent, viewport.size)
-        return Scene(extent, (picture,), shapes=self._editor.shapes())
-
-    def lines(self) -> Sequence[Line]:
-        """The objects for the side panel, such as `1 screw .87`."""
-        return self._editor.lines() if self._editor else []
+        shapes: Sequence[Shape] = ()
+        if isinstance(self.editor, BoxEditor):
+            self.editor.seen, shapes = viewport, self.editor.shapes()
+        return Scene(extent, (self._pyramid.picture(viewport.region or extent, viewport.size),), shapes=shapes)
 
     def do(self, command: str, at: Point | None = None, argument: Any = None) -> Change | Effect | None:
         """Carry out a command of the core or of `keys`."""
-        if self._editor is None:
-            return None
         if command == "zoom-object":
-            place = self._editor.place()
-            return Effect(region=close_up(place, self._frame)) if place else Effect(message="select an object first")
-        done = self._editor.do(command, at, argument, self._seen)
-        if command in ("next", "previous", "select", "cycle") and isinstance(done, Effect) and not done.message:
-            return self._reveal() or done
-        return done
-
-    def undo(self, change: Change) -> None:
-        """Put back what was before the change."""
-        if self._editor:
-            self._editor.put(change.data[0])
-
-    def redo(self, change: Change) -> None:
-        """Put back what the change made."""
-        if self._editor:
-            self._editor.put(change.data[1])
-
-    def annotations(self) -> tuple[Annotation, ...]:
-        """The annotations as edited."""
-        return self._editor.objects if self._editor else ()
+            place = self._place()
+            return Effect(region=close_up(place, self._frame)) if place else UNSELECTED
+        done = super().do(command, at, argument)
+        return (self._reveal() or done) if done == SEEN and command not in ("press", "drag", "release") else done
 
     def thumbnail(self, item: Item, focus: Annotation | None, size: Size, context: Context) -> Scene:
         """The image, or a close-up of one object with its outline; a JPEG is decoded only as fine as `size` needs."""
@@ -113,13 +100,17 @@ class ImageView:
         share = min(1.0, size.columns * 2 / extent.width, size.rows * 4 / extent.height)
         pixels = read_rgb(path, (math.ceil(width * share), math.ceil(height * share)), max_pixels=limit)
         pixel = pixel_size(width, pixels.shape[1])
-        shapes = (outline(focus.box, color=color(focus, context.task)),) if isinstance(focus, Box) else ()
+        shapes = (outline(focus.box, color=label_color(focus, context.task)),) if isinstance(focus, Box) else ()
         return Scene(extent, (Pyramid(pixels, pixel).picture(extent, size),), shapes=shapes)
+
+    def _place(self) -> Rect | None:
+        """Where the selected annotation lies in the image."""
+        chosen = self.editor.chosen()
+        return Rect(*chosen.box) if isinstance(chosen, Box) else None
 
     def _reveal(self) -> Effect | None:
         """Look at the selected object, as closely as now, if it is out of sight."""
-        assert self._editor is not None
-        place, seen = self._editor.place(), self._seen.region
+        place, seen = self._place(), self._seen.region
         if place is None or seen is None:
             return None
         if seen.x <= place.x and seen.y <= place.y and place.right <= seen.right and place.bottom <= seen.bottom:

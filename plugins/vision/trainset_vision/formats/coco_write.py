@@ -18,10 +18,10 @@ from trainset_vision.formats.writing import LOSSES, Filter, Labels, pick, size_o
 
 
 class CocoExporter:
-    """Writes `annotations.json`, or `annotations/instances_<split>.json` for each split that was asked for by name.
+    """Writes `annotations/instances_default.json`, or `instances_<split>.json` for each split that was asked for by name.
 
     Images are placed in `images/`. Proposals and auto-accepted boxes that have scores also go to a results file
-    beside, `predictions.json` or `predictions_<split>.json`, with the same ids.
+    beside, `predictions_<split>.json`, with the same ids.
     """
 
     losses = pick(LOSSES, ("types", "unusable", "item-attributes", "tracks", "notes", "states")) | {
@@ -50,9 +50,7 @@ class CocoExporter:
 
 
 def _path(dest: Path, split: str | None) -> Path:
-    if split is None:
-        return dest / "annotations.json"
-    return dest / "annotations" / f"instances_{split_folder(split, '')}.json"
+    return dest / "annotations" / f"instances_{'default' if split is None else split_folder(split, '')}.json"
 
 
 class _Array:
@@ -95,7 +93,7 @@ class _File:
 
     def _result(self, entry: dict[str, Any]) -> None:
         if self._results is None:
-            name = self._path.name.replace("annotations", "predictions").replace("instances_", "predictions_")
+            name = self._path.name.replace("instances_", "predictions_")
             self._results = _Array(self._stack.enter_context(self._path.with_name(name).open("wb")))
         self._results.add(entry)
 

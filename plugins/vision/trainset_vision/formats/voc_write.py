@@ -18,7 +18,10 @@ _KEPT = {"difficult": bool, "truncated": bool, "occluded": bool, "pose": str}
 
 
 class VocExporter:
-    """Writes an XML file an item, without objects where there is nothing. Pixels count from 1, `xmax` is inside."""
+    """Writes an XML file an item, without objects where there is nothing. Pixels count from 1, `xmax` is inside.
+
+    `labelmap.txt` lists the labels, as Datumaro and CVAT want it for labels that are not the challenge's own.
+    """
 
     losses = pick(
         LOSSES, ("types", "unusable", "item-attributes", "scores", "tracks", "notes", "states", "renamed")
@@ -38,6 +41,8 @@ class VocExporter:
         folders: set[Path] = set()
         lists: dict[str, IO[str]] = {}
         (dest / "Annotations").mkdir(parents=True, exist_ok=True)
+        known = "".join(f"{label.title}:::\n" for label in labels.listed() if not set(label.title) & set(":\n"))
+        (dest / "labelmap.txt").write_text(f"# label:color_rgb:parts:actions\n{known}", encoding="utf-8")
         with ExitStack() as stack:
             for row in rows:
                 objects, lost = boxes.take(row)
