@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from measure import run, table
 from PIL import Image
+from trainset_vision.demo.belt import MODEL
 
 from trainset.core.model import Item
-from trainset_vision.demo.belt import MODEL
 
 THREADS = 2
 
@@ -65,14 +65,15 @@ def naive(folder: Path, count: int) -> float:
 
 def bound(folder: Path, count: int) -> float:
     """The machine's bound: CPU of reading and of `run`, measured one item at a time, over the threads."""
-    from trainset.core.model import Label, Task
     from trainset_vision.prelabel.yolo import Yolo, YoloSettings
+
+    from trainset.core.model import Label, Task
 
     task = Task(name="parts", type="box", labels=(Label(id="screw", index=0),))
     labeller = Yolo(YoloSettings(path=str(MODEL)), task)
 
     class Context:
-        class media:  # noqa: N801 the contract's name
+        class media:
             path = staticmethod(lambda item, part="": folder / item.path())
 
     items = [Item(key=f"media/{p.name}", meta={"width": 640, "height": 480}) for p in sorted(folder.iterdir())[:count]]

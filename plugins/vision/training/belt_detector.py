@@ -11,7 +11,6 @@ trained with plain cross-entropy instead of the usual focal loss, which would fl
 mean something. All drawings come from seeds that the demo itself cannot draw.
 """
 
-# ruff: noqa: T201
 from __future__ import annotations
 
 import argparse

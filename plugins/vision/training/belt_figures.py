@@ -7,7 +7,6 @@ accepted if it has boxes, each scores at least the threshold, and no two overlap
 the rest. The demo's settings, and the figures cited beside them, are read from this table.
 """
 
-# ruff: noqa: T201
 from __future__ import annotations
 
 import argparse
