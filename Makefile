@@ -9,7 +9,7 @@ PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
 demo: $(VENV)/.installed
 	rm -rf $(DEMO)
-	$(BIN)/trainset demo $(DEMO)
+	$(BIN)/trainset demo $(DEMO) --modality vision
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2

@@ -42,6 +42,9 @@ class Context:
     def proposals(self, item):
         return self._runs
 
+    def model(self, run):
+        return f"model of {run}"
+
     def similarity(self, a, b, item):
         return OPS[tag_of(a[0])].similarity(a, b, item) if a and b else np.zeros((len(a), len(b)))
 

@@ -75,11 +75,11 @@ def test_it_selects(select, text, items):
     assert select(text) == items
 
 
-@pytest.mark.parametrize("text", ["state", "state =", "= reviewed", "state = a and", "(state = a", "state = a)", "colour = red", "score < high", "state ~ a", "'"])
+@pytest.mark.parametrize("text", ["state", "state =", "= reviewed", "split = a and", "(split = a", "split = a)", "colour = red", "state = reveiwed", "label > screw", "score < high", "state ~ a", "'"])
 def test_what_it_cannot_read_is_said_with_an_example(text):
     with pytest.raises(UsageError) as error:
         parse(text, "t")
-    assert "--where" in error.value.message and "such as" in error.value.hint
+    assert "--where" in error.value.message and error.value.hint
 
 
 @given(st.text())
@@ -90,7 +90,7 @@ def test_no_text_reaches_sql_but_as_a_parameter(select, text):
         pass
 
 
-@given(st.sampled_from(["key", "state", "label", "reviewer", "split", "group", "reason", "attribute.x"]), st.text(min_size=1))
+@given(st.sampled_from(["key", "label", "reviewer", "split", "group", "reason", "attribute.x"]), st.text(min_size=1))
 def test_any_value_can_be_quoted(select, field, value):
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
     assert isinstance(select(f'{field} = "{quoted}"'), list)

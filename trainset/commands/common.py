@@ -125,6 +125,11 @@ def confirm(question: str, yes: bool) -> None:
     click.confirm(question, abort=True, err=True)
 
 
+def waiting(count: int) -> str:
+    """`1 item waits for a person`, `2 items wait for a person`."""
+    return f"{plural(count, 'item')} {'waits' if count == 1 else 'wait'} for a person"
+
+
 def plural(count: int, noun: str) -> str:
     """`1 item`, `2 items`, `2,000 items`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -7,13 +7,13 @@ import click
 from trainset.commands.common import (
     confirm,
     dataset,
-    plural,
     progress,
     say,
     show,
     table,
     task_of,
     task_option,
+    waiting,
     yes_option,
 )
 from trainset.core.dataset import WAITING, Dataset
@@ -48,10 +48,8 @@ def route_and_report(opened: Dataset, task: Task, yes: bool, dry_run: bool = Fal
     if not plan.empty:
         router.apply()
     counts = opened.counts(task)
-    waiting = sum(counts.get(state, 0) for state in WAITING)  # type: ignore[call-overload]
-    show(
-        f"{plural(waiting, 'item')} of task {task.name} wait for a person, {counts.get('auto-accepted', 0):,} are auto-accepted"
-    )
+    left = sum(counts.get(state, 0) for state in WAITING)  # type: ignore[call-overload]
+    show(f"task {task.name}: {waiting(left)}, {counts.get('auto-accepted', 0):,} auto-accepted")
 
 
 def _show(plan: Plan) -> None:

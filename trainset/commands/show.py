@@ -16,11 +16,12 @@ from trainset.commands.common import (
     table,
     task_of,
     task_option,
+    waiting,
     where_option,
 )
 from trainset.commands.common import show as echo
 from trainset.core.dataset import WAITING, Dataset, Row
-from trainset.core.desk import history
+from trainset.core.desk import history, rivals
 from trainset.core.files import visible
 from trainset.core.model import Opaque, Task
 from trainset.core.routing import Router
@@ -47,9 +48,7 @@ def status(task_name: str | None, as_json: bool) -> None:
     with dataset() as opened:
         tasks = [task_of(opened, task_name)] if task_name else list(opened.config.tasks.values())
         told = {task.name: _task(opened, task) for task in tasks}
-        loose = opened.index.db.execute(
-            "SELECT coalesce(sum(records), 0) FROM file WHERE kind='decisions' AND present AND NOT sealed"
-        ).fetchone()[0]
+        loose = opened.uncommitted()
         summary: dict[str, Any] = {
             "dataset": opened.config.dataset.name,
             "modality": opened.config.dataset.modality,
@@ -112,14 +111,14 @@ def _echo(task: Task, told: dict[str, Any]) -> None:
     echo(f"\ntask {task.name} · {told['type']} · {plural(told['labels'], 'label')}")
     for line in table(told["states"].items(), "  "):
         echo(line)
-    echo(f"  {plural(told['waiting'], 'item')} wait for a person" + (":" if told["reasons"] else ""))
+    echo(f"  {waiting(told['waiting'])}" + (":" if told["reasons"] else ""))
     for line in table(told["reasons"].items(), "    "):
         echo(line)
     for run in told["runs"]:
         failed = f", {run['failed']:,} failed" if run["failed"] else ""
         echo(f"  run {run['run'][-6:]} of {run['model']}: {plural(run['items'], 'item')}{failed}")
     if not told["routed"] and told["runs"]:
-        say(f"rules, labels or runs changed since: `trainset route --task {task.name}` brings the reasons up to date")
+        say(f"the reasons are not those of the present rules and runs: `trainset route --task {task.name}` finds them")
 
 
 @click.command()
@@ -145,6 +144,9 @@ def show(item: str, task_name: str | None, as_json: bool) -> None:
                 **_row(opened, task, row),
                 "annotations": _plain(opened.answer(task, row)),
                 "proposal": None if (p := opened.proposal(task, row)) is None else _plain(p),
+                "rivals": {who: _plain(said) for who, said in rivals(opened, row).items()}
+                if row.state == "disputed"
+                else {},
                 "run": row.run,
                 "history": [
                     {"when": n.when, "who": n.who, "what": n.what, "id": n.rid} for n in history(opened, task, row)
@@ -158,14 +160,18 @@ def show(item: str, task_name: str | None, as_json: bool) -> None:
             echo(f"\n{name}: {t['state']}{' by ' + ', '.join(t['decided_by']) if t['decided_by'] else ''}")
             for reason in t["reasons"]:
                 echo(f"  why: {reason}")
-            shown = t["annotations"] or t["proposal"] or []
-            if shown:
-                echo("  " + ("answer" if t["annotations"] else "proposal"))
-            for a in shown:
-                rest = {k: v for k, v in a.items() if k not in ("type", "id", "label", "score")}
-                echo(
-                    f"    {a.get('id')}  {a.get('label')}  {'' if a.get('score') is None else format(a['score'], '.2f')}  {msgspec.json.encode(rest).decode()}"
-                )
+            shown = dict(t["rivals"]) or (
+                {"answer": t["annotations"]} if t["annotations"] else {"proposal": t["proposal"] or []}
+            )
+            for title, said in shown.items():
+                if said or t["rivals"]:
+                    echo(f"  {title}" + ("" if said else ": nothing there"))
+                for a in said:
+                    rest = msgspec.json.encode(
+                        {k: v for k, v in a.items() if k not in ("type", "id", "label", "score")}
+                    ).decode()
+                    score = "" if a.get("score") is None else format(a["score"], ".2f")
+                    echo(f"    {a.get('id')}  {a.get('label')}  {score}  {rest}")
             for n in t["history"]:
                 echo(f"  {n['when']}  {n['who']}  {n['what']}  {n['id'][:8]}")
 

@@ -61,7 +61,7 @@ class Blobs:
         """Give blobs back that Git took away before a commit held them, and let go of those that one holds."""
         for live in sorted(self._live.iterdir()) if self._live.is_dir() else ():
             path = self._folder / live.name
-            if git.has(path, live):
+            if git.has(path, live) or (not path.exists() and git.has(path, live, anywhere=True)):
                 live.unlink()
             elif not path.exists():
                 make_folder(self._folder)

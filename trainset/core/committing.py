@@ -37,8 +37,25 @@ def commit(dataset: Dataset, message: str | None = None) -> Committed | None:
     folders = ["labels", *_DATASET, "releases"]
     if dataset.config.git.predictions == "git":
         folders.append("predictions")
+    try:
+        paths, written, growing = _gather(dataset, folders)
+        text = message or _message(dataset, written, paths)
+    except FileNotFoundError as error:  # by Git, in another terminal
+        raise TrainsetError(f"{error.filename} was taken away while it was being committed",
+                            hint="nothing is lost: run `trainset commit` again") from error  # fmt: skip
+    if not paths:
+        return None
+    identity = repository.commit(paths, text)
+    _forget_live(dataset, written)
+    dataset.blobs.recover(dataset.repository)
+    dataset.index.refresh()
+    return Committed(identity, text, len(paths), growing)
+
+
+def _gather(dataset: Dataset, folders: list[str]) -> tuple[list[str], list[Path], list[str]]:
+    """What is to be committed, with label files sealed: paths, the label files among them, and what is still growing."""
     paths, written, growing = [], [], []
-    for code, path in repository.changed(folders):
+    for code, path in dataset.repository.changed(folders):
         file = dataset.root / path
         if path.startswith(FOLDERS):
             if code == "AD":  # staged once, never committed, and gone
@@ -48,34 +65,25 @@ def commit(dataset: Dataset, message: str | None = None) -> Committed | None:
                     f"{path} is committed, but was removed from the tree; label files are never deleted",
                     hint=f"`git checkout HEAD -- {path}` brings it back",
                 )
-            if not path.endswith(".jsonl"):
-                paths.append(path)
-                continue
             if path.startswith("predictions/") and _growing(file):
                 growing.append(path)
                 continue
             if "M" in code and code != "AM":
                 file = _continued(dataset, path)
-            if path.startswith("labels/"):
+            if path.startswith("labels/") and path.endswith(".jsonl"):
                 if not seal(file):  # nothing in it was acknowledged
                     continue
                 written.append(file)
         paths.append(file.relative_to(dataset.root).as_posix())
-    if not paths:
-        return None
-    text = message or _message(dataset, written, paths)
-    identity = repository.commit(paths, text)
-    _forget_live(dataset, written)
-    dataset.blobs.recover(dataset.repository)
-    dataset.index.refresh()
-    return Committed(identity, text, len(paths), growing)
+    return paths, written, growing
 
 
 def _continued(dataset: Dataset, path: str) -> Path:
     """The file that a committed one goes on as. Its writer appended while Git took it in; under a name of its own,
     history still only adds files."""
     file, committed = dataset.root / path, dataset.repository.committed(path)
-    if not (path.startswith("labels/") and file.read_bytes().startswith(committed)):
+    grown = path.startswith("labels/") and path.endswith(".jsonl") and file.read_bytes().startswith(committed)
+    if not grown:
         raise TrainsetError(f"{path} differs from its commit; label files and predictions are never changed",
                             hint=f"`git checkout HEAD -- {path}` brings it back")  # fmt: skip
     goes_on = file.with_name(f"{ulid()}.jsonl")

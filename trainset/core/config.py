@@ -48,7 +48,6 @@ class _Table(Struct, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
 class _Label(_Table):
     index: int
     name: str = ""
-    color: str | None = None
     retired: bool = False
 
 
@@ -70,7 +69,6 @@ class _Task(_Table):
     rank: str = "uncertain"
     seed: int = 0
     agree_above: float = 0.5
-    settings: dict[str, Any] = {}
 
 
 class ModelConfig(_Table):
@@ -230,9 +228,7 @@ def check_handle(handle: str) -> None:
 
 
 def _task(name: str, table: _Task, guidelines: str) -> Task:
-    labels = tuple(
-        Label(id=key, index=x.index, name=x.name, color=x.color, retired=x.retired) for key, x in table.labels.items()
-    )
+    labels = tuple(Label(id=key, index=x.index, name=x.name, retired=x.retired) for key, x in table.labels.items())
     attributes = tuple(
         Attribute(name=key, type=x.type, of=x.of, choices=x.choices, labels=x.labels, required=x.required)
         for key, x in table.attributes.items()
@@ -259,7 +255,6 @@ def _task(name: str, table: _Task, guidelines: str) -> Task:
         seed=table.seed,
         agree_above=table.agree_above,
         guidelines=guidelines,
-        settings=table.settings,
         definition=digest(msgspec.json.encode(meaning)),
     )
 

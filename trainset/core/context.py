@@ -39,6 +39,10 @@ class TaskContext:
         """What each run says of an item, the one that is shown first."""
         return self.dataset.predictions(self.task, self._row(item))
 
+    def model(self, run: str) -> str:
+        """The name of the model behind a run."""
+        return self.dataset.index.runs()[run].model
+
     def _row(self, item: Item) -> Row:
         return self.dataset.row(item.key, self.task)
 

@@ -125,6 +125,7 @@ class Dataset:
         self.machine = Machine(self.repository.common_dir / "trainset")
         self.places = Places(self.root / "labels", self.repository.live)
         self.commit_id = self.repository.resolve(revision) if revision else None
+        self._seen_by_git: tuple[object, frozenset[str]] = (None, frozenset())
         self.config = self._config()
         self.media = DatasetMedia(self.root, self.config, self.machine, kit)
         self._open_index()
@@ -264,6 +265,20 @@ class Dataset:
                 said,
                 low,
             )
+
+    def uncommitted(self) -> int:
+        """How many decisions are on disk but in no commit; Git is asked again only after HEAD or its index changed."""
+        loose = self.index.db.execute(
+            "SELECT path, records FROM file WHERE kind='decisions' AND present AND NOT sealed"
+        ).fetchall()
+        if not loose:
+            return 0
+        mark = self.repository.fingerprint()
+        if mark != self._seen_by_git[0]:
+            head = self.repository.head()
+            known = frozenset(self.repository.tree(head, "labels/decisions")) if head else frozenset()
+            self._seen_by_git = (mark, known)
+        return sum(records for path, records in loose if path not in self._seen_by_git[1])
 
     def counts(self, task: Task) -> dict[State, int]:
         """How many items stand where."""

@@ -14,7 +14,7 @@ from trainset.core.config import check_handle
 from trainset.core.dataset import Dataset, Row
 from trainset.core.matching import tag_of
 from trainset.core.model import Annotation, AttributeValue, Decision, Header, Opaque, Origin, Task, Verdict
-from trainset.errors import ConfigError, UsageError
+from trainset.errors import ConfigError, MediaError, UsageError
 
 WHOLE: tuple[Verdict, ...] = ("accepted", "corrected", "rejected", "flagged", "excluded", "reopened", "complete")
 OF_OBJECTS: tuple[Verdict, ...] = ("accepted", "corrected", "removed")
@@ -142,16 +142,28 @@ class Recorder:
         self._writer.close()
 
     def _media(self, row: Row) -> str | None:
+        """The digest of the bytes that were decided on: as known, else taken now; None where they are not at hand."""
         if row.item.media is not None:
             return row.item.media
         found = self.dataset.index.db.execute(
             "SELECT media FROM outcome WHERE item=? AND media IS NOT NULL LIMIT 1", (row.number,)
         ).fetchone()
-        return found[0] if found else None
+        if found:
+            return str(found[0])
+        try:
+            return self.dataset.media.digest(row.item)
+        except MediaError:
+            return None
 
     def _object(
         self, row: Row, verdict: Verdict, name: str, annotations: Sequence[Annotation] | None
     ) -> Raw | UnsetType:
+        whole = [r for r in row.answer if self.dataset.decision(r)[0].object is None]
+        if whole:
+            raise UsageError(
+                f"{row.item.key!r} was decided as a whole, and so are its objects",
+                hint="correct the whole answer with --verdict corrected --annotations",
+            )
         proposal = self.dataset.proposal(self.task, row) or ()
         found = next((a for a in proposal if a.id == name), None)
         if found is None:
@@ -172,6 +184,11 @@ class Recorder:
             )
         if annotations is not None:
             return self.check(row, annotations)
+        if row.state == "disputed":
+            raise UsageError(
+                f"{row.item.key!r} is disputed: which answer is accepted?",
+                hint="`trainset show` lists them; give yours with --verdict corrected --annotations",
+            )
         if row.answer:
             return Raw(self.dataset.codec.encode(with_ids(self.dataset.answer(self.task, row))))
         raw = self.dataset.prediction(self.task, row, row.run, row.said) if row.run else None

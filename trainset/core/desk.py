@@ -46,12 +46,7 @@ class ReviewDesk:
         row = self._row(item)
         found: dict[str, Sequence[Annotation]] = {}
         if row.state in ("disputed", "flagged"):
-            for rid in row.live:
-                decision, header = self._dataset.decision(rid)
-                if decision.object is None and decision.annotations is not UNSET:
-                    found[f"{header.reviewer} {rid[:6]}"] = self._dataset.codec.decode(
-                        decision.annotations, header.types
-                    )
+            found.update(rivals(self._dataset, row))
         elif row.answer:
             found["decided"] = self._dataset.answer(self.task, row)
         for run, proposed in self._dataset.predictions(self.task, row).items():
@@ -63,14 +58,13 @@ class ReviewDesk:
         return self._dataset.item_attributes(self._row(item))
 
     def why(self, item: Item) -> Sequence[str]:
-        """What the fold and the rules say, and its place in the queue."""
+        """What the fold and the rules say of it."""
         row = self._row(item)
         db = self._dataset.index.db
         found = db.execute(
             "SELECT DISTINCT rule||': '||reason FROM finding WHERE task=? AND item=?", (self.task.name, row.number)
         )
-        ranked = db.execute("SELECT reason FROM rank WHERE task=? AND item=?", (self.task.name, row.number)).fetchall()
-        return [*row.reasons, *(r for (r,) in found), *(r for (r,) in ranked)]
+        return [*row.reasons, *(r for (r,) in found)]
 
     def history(self, item: Item) -> Sequence[str]:
         """Its decisions, a line each, in the order in which their sessions began."""
@@ -104,11 +98,8 @@ class ReviewDesk:
         return sum(counts.get(state, 0) for state in WAITING)  # type: ignore[call-overload]
 
     def uncommitted(self) -> int:
-        """How many decisions are on disk but not sealed by a commit."""
-        found = self._dataset.index.db.execute(
-            "SELECT coalesce(sum(records), 0) FROM file WHERE kind='decisions' AND present AND NOT sealed"
-        )
-        return int(found.fetchone()[0])
+        """How many decisions are on disk but in no commit."""
+        return self._dataset.uncommitted()
 
     def close(self) -> None:
         """End the session's file."""
@@ -123,6 +114,16 @@ class Note:
     who: str
     what: str
     rid: str
+
+
+def rivals(dataset: Dataset, row: Row) -> dict[str, tuple[Annotation, ...]]:
+    """The live answers to an item as a whole, by reviewer and the start of the record's id."""
+    found = {}
+    for rid in row.live:
+        decision, header = dataset.decision(rid)
+        if decision.object is None and decision.annotations is not UNSET:
+            found[f"{header.reviewer} {rid[:6]}"] = dataset.codec.decode(decision.annotations, header.types)
+    return found
 
 
 def history(dataset: Dataset, task: Task, row: Row) -> list[Note]:

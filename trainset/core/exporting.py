@@ -16,7 +16,7 @@ from trainset.core.config import replace_file
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset, Row
 from trainset.core.model import Item, Task
-from trainset.core.protocols import Exporter, Labelled
+from trainset.core.protocols import Exporter, Labelled, Media
 from trainset.errors import MediaError, TrainsetError, UsageError
 
 SIDECAR = "trainset.json"
@@ -44,19 +44,24 @@ class Placing(TaskContext):
         self.splits = splits
 
     def place(self, item: Item, to: Path) -> None:
-        """Copy or link the item's file to `to` (a named part to `stem.PART.suffix`); nothing for "none"."""
-        if self.media_mode == "none":
-            return
-        for part in item.parts or ("",):
-            source = self.media.path(item, part)
-            if not source.is_file():
-                raise MediaError(f"{source} is not there", hint="bring it back, or export with --media none")
-            target = to.with_name(f"{to.stem}.{part}{to.suffix}") if part else to
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if self.media_mode == "link":
-                target.symlink_to(source.absolute())
-            else:
-                shutil.copyfile(source, target)
+        """Copy or link the item's files to `to`, as `place` does."""
+        place(self.media, self.media_mode, item, to)
+
+
+def place(media: Media, mode: MediaMode, item: Item, to: Path) -> None:
+    """Copy or link an item's file to `to` (a named part to `stem.PART.suffix`); nothing for "none"."""
+    if mode == "none":
+        return
+    for part in item.parts or ("",):
+        source = media.path(item, part)
+        if not source.is_file():
+            raise MediaError(f"{source} is not there", hint="bring it back, or export with --media none")
+        target = to.with_name(f"{to.stem}.{part}{to.suffix}") if part else to
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if mode == "link":
+            target.symlink_to(source.absolute())
+        else:
+            shutil.copyfile(source, target)
 
 
 def sidecar_of(dest: Path) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import IO, Any
 
 from trainset.core.files import digest
 from trainset.errors import TrainsetError
@@ -18,7 +18,12 @@ ATTRIBUTES = (
     "predictions/** -text !filter !merge diff=trainset linguist-generated\n"
 )
 _NO_SUCH_REVISION = "`git log --oneline`, `git tag` and `git branch` list revisions"
-_SETTINGS = ("core.quotePath=false", "color.ui=false", "log.showSignature=false", "core.fsync=committed,reference,index")
+_SETTINGS = (
+    "core.quotePath=false",
+    "color.ui=false",
+    "log.showSignature=false",
+    "core.fsync=committed,reference,index",
+)
 _INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR")
 
 
@@ -69,17 +74,14 @@ class Repository:
         """End the Git process that reads objects."""
         self._repo.close()
 
-    def _git(self, *args: str, lines: bytes | None = None) -> str:
-        """Run Git in the dataset's folder, with `lines` as its input; TrainsetError says what it said."""
+    def _git(self, *args: str, stdin: IO[bytes] | None = None) -> str:
+        """Run Git in the dataset's folder; TrainsetError says what it said."""
         git = _library()
         settings = [part for setting in _SETTINGS for part in ("-c", setting)]
         try:
-            with TemporaryFile() as stream:
-                stream.write(lines or b"")
-                stream.seek(0)
-                command = ["git", *settings, "-C", str(self.root), *args]
-                found = self._repo.git.execute(command, istream=stream, strip_newline_in_stdout=False)
-                return str(found).removesuffix("\n")
+            command = ["git", *settings, "-C", str(self.root), *args]
+            found = self._repo.git.execute(command, istream=stdin, strip_newline_in_stdout=False)
+            return str(found).removesuffix("\n")
         except git.GitCommandError as error:
             said = str(error.stderr).strip().removeprefix("stderr: ").strip("' \n") or f"exit status {error.status}"
             raise TrainsetError(f"git {next(a for a in args if not a.startswith('-'))}: {said}") from error
@@ -182,10 +184,12 @@ class Repository:
 
     def commit(self, paths: Sequence[str], message: str) -> str:
         """Commit these paths and nothing else, durably; what else is staged stays staged. The commit's id."""
-        listed = b"".join(os.fsencode(p) + b"\0" for p in paths)
-        pathspec = ("--pathspec-from-file=-", "--pathspec-file-nul")
-        self._git("--literal-pathspecs", "add", "-A", *pathspec, lines=listed)
-        self._git("--literal-pathspecs", "commit", "-q", "-m", message, *pathspec, lines=listed)
+        with TemporaryFile() as listed:
+            listed.write(b"".join(os.fsencode(p) + b"\0" for p in paths))
+            for command in (("add", "-A"), ("commit", "-q", "-m", message)):
+                listed.seek(0)
+                pathspec = ("--pathspec-from-file=-", "--pathspec-file-nul")
+                self._git("--literal-pathspecs", *command, *pathspec, stdin=listed)
         return self._git("rev-parse", "HEAD")
 
     def committed(self, path: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -62,29 +62,25 @@ class Brought:
     problems: list[Problem] = field(default_factory=list)
 
 
-class Finding(TaskContext):
-    """The `ImportContext`: finds items by the names that files use for them."""
+class Names:
+    """The keys of items by the names that files use for them."""
 
-    def __init__(self, dataset: Dataset, task: Task) -> None:
-        super().__init__(dataset, task)
-        self._by_name: dict[str, list[str]] | None = None
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._keys: dict[str, list[str]] = {}
+        for key in keys:
+            base = key.rpartition("/")[2]
+            for short in {base, base.rpartition(".")[0] or base}:
+                self._keys.setdefault(short, []).append(key)
 
-    def decode(self, raw: bytes) -> Sequence[Annotation]:
-        """A JSON array of annotations as they are stored; RecordError for one that does not fit its type."""
-        return self.dataset.codec.decode(raw, strict=True)
+    def find(self, name: str, same: Callable[[str], bool] = lambda _: False) -> str | None:
+        """The key that this is, else the only one that ends in it, else the only one whose file name or stem it is.
 
-    def find(self, name: str) -> Item | None:
-        """The item whose key this is, else whose key ends in it, else whose file name or stem it is; None where it is
-        none or several. A name with folders that no key has is not cut down to its file name: `dog/1.jpg` is not
-        `cat/1.jpg`."""
-        key = self.key(name)
-        return None if key is None else self.dataset.item(key)
-
-    def key(self, name: str, path: Path | None = None) -> str | None:
-        """The key of the item that `find` finds; with the medium at `path`, also one of the same file name and size."""
+        A name with folders that no key has is not cut down to its file name (`dog/1.jpg` is not `cat/1.jpg`), unless
+        that medium is the `same`.
+        """
         wanted = plain(name)
         base = wanted.rpartition("/")[2]
-        keys = self._names().get(base) or self._names().get(base.rpartition(".")[0] or base) or []
+        keys = self._keys.get(base) or self._keys.get(base.rpartition(".")[0] or base) or []
         if wanted in keys:
             return wanted
         ending = [k for k in keys if k.endswith("/" + wanted)]
@@ -92,18 +88,34 @@ class Finding(TaskContext):
             return ending[0]
         if ending or len(keys) != 1:
             return None
-        same = path is not None and path.is_file() and path.stat().st_size == self.dataset.item(keys[0]).size
-        return keys[0] if base == wanted or same else None
+        return keys[0] if base == wanted or same(keys[0]) else None
 
-    def _names(self) -> dict[str, list[str]]:
-        """Keys by file name and by stem."""
-        if self._by_name is None:
-            self._by_name = {}
-            for (key,) in self.dataset.index.db.execute("SELECT key FROM item WHERE alive"):
-                base = key.rpartition("/")[2]
-                for short in {base, base.rpartition(".")[0] or base}:
-                    self._by_name.setdefault(short, []).append(key)
-        return self._by_name
+
+class Finding(TaskContext):
+    """The `ImportContext`: finds items by the names that files use for them."""
+
+    def __init__(self, dataset: Dataset, task: Task) -> None:
+        super().__init__(dataset, task)
+        self._names: Names | None = None
+
+    def decode(self, raw: bytes) -> Sequence[Annotation]:
+        """A JSON array of annotations as they are stored; RecordError for one that does not fit its type."""
+        return self.dataset.codec.decode(raw, strict=True)
+
+    def find(self, name: str) -> Item | None:
+        """The item that `Names.find` finds; None where it is none or several."""
+        key = self.key(name)
+        return None if key is None else self.dataset.item(key)
+
+    def key(self, name: str, path: Path | None = None) -> str | None:
+        """The key of the item that `find` finds; with the medium at `path`, also one of the same file name and size."""
+        if self._names is None:
+            self._names = Names(
+                key for (key,) in self.dataset.index.db.execute("SELECT key FROM item WHERE alive")
+            )
+        return self._names.find(
+            name, lambda key: path is not None and path.is_file() and path.stat().st_size == self.dataset.item(key).size
+        )
 
 
 def plain(name: str) -> str:
@@ -220,11 +232,9 @@ class Importing:
         """An item for a medium that the dataset does not know: in place where the importer found it, else by name."""
         name = plain(found.name)
         if found.path is not None and found.path.exists():
-            base = self._src.parent if self._src.is_file() else self._src
-            inside = found.path.resolve().is_relative_to(base.resolve())
-            source, root = source_of(
-                self.dataset, base.resolve() if inside else found.path.resolve().parent, self._source
-            )
+            base = (self._src.parent if self._src.is_file() else self._src).resolve()
+            inside = found.path.absolute().is_relative_to(base) or found.path.resolve().is_relative_to(base)
+            source, root = source_of(self.dataset, base if inside else found.path.resolve().parent, self._source)
             draft = next(iter(self.dataset.kit.modality.scan(found.path, self._media_settings)))
             item = draft.reason if isinstance(draft, Skipped) else item_of(self.dataset, source, root, draft)
             if isinstance(item, str):

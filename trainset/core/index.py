@@ -16,7 +16,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from threading import RLock, get_ident, local
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -167,13 +167,13 @@ class Index:
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._database, timeout=60, isolation_level=None, check_same_thread=False)
         try:
-            db.execute("PRAGMA synchronous=OFF")
+            db.execute("PRAGMA synchronous=NORMAL")
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA cache_size=-65536")
             if _version(db) not in (0, SCHEMA):
                 raise sqlite3.DatabaseError("another schema")
             if _version(db) == 0:
-                with _transaction(db):
+                with transaction(db):
                     for statement in _TABLES.split(";") if _version(db) == 0 else ():
                         db.execute(statement)
                     db.execute(f"PRAGMA user_version={SCHEMA}")
@@ -212,7 +212,7 @@ class Index:
             return self._refresh(None)
 
     def _refresh(self, only: list[Stamp] | None) -> int:
-        with _transaction(self.db):
+        with transaction(self.db):
             self.db.execute("CREATE TEMP TABLE IF NOT EXISTS touched (item INTEGER PRIMARY KEY)")
             self.db.execute("DELETE FROM temp.touched")
             runs = self.runs()
@@ -658,8 +658,9 @@ def _grouped(rows: Iterator[tuple[Any, ...]]) -> Callable[[int], list[tuple[Any,
 
 
 @contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
+def transaction(db: sqlite3.Connection, kind: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE") -> Iterator[None]:
+    """All or nothing. An immediate one keeps every other process from writing; a deferred one serves temporary tables."""
+    db.execute(f"BEGIN {kind}")
     try:
         yield
         db.execute("COMMIT")

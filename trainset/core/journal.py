@@ -229,6 +229,7 @@ class Writer:
         with suppress(FileNotFoundError, NotADirectoryError):
             if os.path.samestat(self._path.stat(), mine):
                 return
+        make_folder(self._places.live)
         with _exclusive(self._places.live):
             self._rename(self._places.folder(self._header), mine)
 

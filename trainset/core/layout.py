@@ -7,6 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import tomlkit
+
 from trainset.core.config import FILE, NAME, editing, replace_file, table
 from trainset.core.history import ATTRIBUTES
 from trainset.errors import UsageError
@@ -24,6 +26,8 @@ RULES: dict[str, dict[str, Any]] = {
     "overlapping-duplicates": {"above": 0.7},
     "random-audit": {"share": 0.05, "seed": 0},
 }
+_KEPT = ("dataset", "splits", "git", "engine", "review")
+_HEAD = "# The settings of this dataset. docs/configuration.md of trainset explains every one."
 _GUIDELINES = "# {name}\n\nSay here what each label means, with the cases that people disagree about.\n\n{labels}\n"
 
 
@@ -33,12 +37,9 @@ def reference() -> str:
 
 
 def write_settings(root: Path, name: str, modality: str) -> None:
-    """`trainset.toml` of a new dataset: the reference, without its examples."""
-    import tomlkit
-
-    document: Any = tomlkit.parse(reference())
-    for example in ("sources", "media", "tasks", "models", "reviewers"):
-        document.pop(example, None)
+    """`trainset.toml` of a new dataset: the tables of the reference that every dataset has, with what is said of them."""
+    kept = [block for block in reference().split("\n\n") if any(f"\n[{table}]" in f"\n{block}" for table in _KEPT)]
+    document: Any = tomlkit.parse("\n\n".join([_HEAD, *kept]) + "\n")
     document["dataset"]["name"] = name
     document["dataset"]["modality"] = modality
     replace_file(root / FILE, tomlkit.dumps(document))
@@ -74,8 +75,6 @@ def parse_task(text: str) -> tuple[str, str, list[str]]:
 
 def add_task(root: Path, name: str, kind: str, labels: Sequence[tuple[int | None, str]], many: bool = False) -> None:
     """Add a task with labels, guidelines to fill in and a few rules to `trainset.toml`."""
-    import tomlkit
-
     with editing(root) as document:
         if name in document.get("tasks", {}):
             raise UsageError(f"there is a task {name!r} already", hint="`trainset task add-label` adds labels to it")
@@ -98,8 +97,6 @@ def add_task(root: Path, name: str, kind: str, labels: Sequence[tuple[int | None
 def number_labels(labels: Any, wanted: Sequence[tuple[int | None, str]]) -> list[str]:
     """Add labels to a tomlkit table, each under an index of its own that stays: the one asked for where it is free,
     else the next after all that were ever used. What was added."""
-    import tomlkit
-
     taken = {int(entry["index"]) for entry in labels.values()}
     added = []
     for index, name in wanted:

@@ -134,7 +134,6 @@ class Decision(Struct, kw_only=True, omit_defaults=True, frozen=True, rename={"o
     on: tuple[str, ...] = ()
     annotations: Raw | UnsetType = UNSET
     attributes: dict[str, AttributeValue] = {}
-    blind: bool = False
     seconds: float | None = None
     reason: str | None = None
     note: str | None = None
@@ -225,7 +224,6 @@ class Label(Struct, kw_only=True, omit_defaults=True, frozen=True):
     id: str
     index: int
     name: str = ""
-    color: str | None = None
     retired: bool = False
 
     @property
@@ -282,7 +280,6 @@ class Task(Struct, kw_only=True, frozen=True):
     seed: int = 0
     agree_above: float = 0.5
     guidelines: str = ""
-    settings: dict[str, Any] = {}
     definition: str = ""
 
     def label(self, name: str) -> Label | None:

@@ -141,6 +141,10 @@ class Context(Protocol):
         """What each run says of an item, by run id; the proposal shown comes first."""
         ...
 
+    def model(self, run: str) -> str:
+        """The name of the model behind a run."""
+        ...
+
     def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
         """`(len(a), len(b))` in 0..1 by geometry, 0 between different types."""
         ...

@@ -155,7 +155,10 @@ def check(data: bytes) -> tuple[Header | None, Chain | None, bool, list[Fault]]:
             strange.append(number)
     chain = proof.chain
     if not proof.fits:
-        faults = [Fault(1, "no record fits this header: it was changed, or the records are another file's"), *faults[:1]]
+        faults = [
+            Fault(1, "no record fits this header: it was changed, or the records are another file's"),
+            *faults[:1],
+        ]
     if end is not None and (end.records != chain.count or end.chain != chain.value.hex()):
         text = f"the end counts {end.records} records, the file proves {chain.count}: cut or changed"
         faults.append(Fault(end_line, text))

@@ -137,10 +137,16 @@ def _bodies(dataset: Dataset, source: str, root: Path, found: list[ItemDraft | S
         yield msgspec.json.encode(ItemRecord(change="changed", item=record, on=before.records))
 
 
+def _below(root: Path, path: Path) -> str:
+    """A path relative to its source: as it stands where that is below it, with links followed where it is not."""
+    whole = path.absolute()
+    return (whole if whole.is_relative_to(root) else whole.resolve()).relative_to(root).as_posix()
+
+
 def item_of(dataset: Dataset, source: str, root: Path, draft: ItemDraft) -> Item | str:
     """The item that a draft becomes, or why it cannot be one."""
     try:
-        relative = {part: p.resolve().relative_to(root).as_posix() for part, p in draft.parts.items()}
+        relative = {part: _below(root, p) for part, p in draft.parts.items()}
         "".join(relative.values()).encode()
     except ValueError:  # UnicodeEncodeError is one
         return "its name is not valid UTF-8, or leads out of its source; rename it"

@@ -18,6 +18,7 @@ from trainset.core.context import TaskContext
 from trainset.core.dataset import WAITING, Dataset, Row
 from trainset.core.deciding import Recorder
 from trainset.core.files import chunks, digest
+from trainset.core.index import transaction
 from trainset.core.model import Decision, LotEntry, RuleConfig, RuleHeader, Task
 from trainset.core.protocols import Case, Finding, Rule
 
@@ -91,20 +92,19 @@ class Router:
         plan = Plan()
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS plan (item INT, rule TEXT, object TEXT, run TEXT)")
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS drawn (item INT, rule TEXT, probability REAL)")
-        for table in ("temp.plan", "temp.drawn"):
-            self._db.execute(f"DELETE FROM {table}")
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            self._db.execute("DELETE FROM finding WHERE task=?", (self.task.name,))
-            self._judge(plan)
-            self._order()
-            self._db.execute(
-                "INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"routed {self.task.name}", self.fingerprint())
-            )
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS found (item INT, rule TEXT, object TEXT, reason TEXT)")
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS ranked (item INT, priority REAL, reason TEXT)")
+        for table in ("plan", "drawn", "found", "ranked"):
+            self._db.execute(f"DELETE FROM temp.{table}")
+        self._judge(plan)
+        self._order()
+        task = self.task.name
+        with transaction(self._db):  # a short one: somebody may be reviewing meanwhile
+            self._db.execute("DELETE FROM finding WHERE task=?", (task,))
+            self._db.execute("INSERT INTO finding SELECT ?, item, rule, object, reason FROM temp.found", (task,))
+            self._db.execute("DELETE FROM rank WHERE task=?", (task,))
+            self._db.execute("INSERT OR REPLACE INTO rank SELECT ?, item, priority, reason FROM temp.ranked", (task,))
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"routed {task}", self.fingerprint()))
         self._compare(plan)
         return plan
 
@@ -129,10 +129,11 @@ class Router:
             for active in (r for r in self._rules if not r.whole_task):
                 for finding in active.rule.findings([case for _, case in portion], active.context):
                     found[finding.item].append((active.config.name, finding))
-            for row, case in portion:
-                self._settle(
-                    plan, rules, row, case, found[row.item.key], row.number in drawn_before, row.number in human
-                )
+            with transaction(self._db, "DEFERRED"):
+                for row, case in portion:
+                    self._settle(
+                        plan, rules, row, case, found[row.item.key], row.number in drawn_before, row.number in human
+                    )
             self.tick(len(portion))
 
     def _settle(self, plan: Plan, rules: dict[str, _Active], row: Row, case: Case, found: Sequence[tuple[str, Finding]],
@@ -143,8 +144,8 @@ class Router:
                 self._db.execute("INSERT INTO temp.drawn VALUES (?, ?, ?)", (row.number, name, finding.probability))
                 plan.lots[name] += 1
                 drawn = True
-        self._db.executemany("INSERT INTO finding VALUES (?, ?, ?, ?, ?)",
-                             [(self.task.name, row.number, name, f.object, f.reason) for name, f in review])  # fmt: skip
+        self._db.executemany("INSERT INTO temp.found VALUES (?, ?, ?, ?)",
+                             [(row.number, name, f.object, f.reason) for name, f in review])  # fmt: skip
         plan.reasons.update({name for name, _ in review})
         if drawn or human or row.item.split == HELD_OUT:
             return
@@ -206,10 +207,9 @@ class Router:
                 numbers[row.item.key] = row.number
                 yield Case(row.item, row.state, self.dataset.proposal(self.task, row), row.run, row.reasons)
 
-        self._db.execute("DELETE FROM rank WHERE task=?", (self.task.name,))
         for some in chunks(ranker.rank(cases(), context), PORTION):
-            rows = [(self.task.name, numbers.pop(key), priority, reason) for key, priority, reason in some]
-            self._db.executemany("INSERT OR REPLACE INTO rank VALUES (?, ?, ?, ?)", rows)
+            rows = [(numbers.pop(key), priority, reason) for key, priority, reason in some]
+            self._db.executemany("INSERT INTO temp.ranked VALUES (?, ?, ?)", rows)
 
     # -- recording ------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ def _named(annotation: Annotation) -> str:
     return annotation.label or annotation.id
 
 
-class MinScoreSettings(Struct):
+class MinScoreSettings(Struct, rename="kebab"):
     """A score under `below`, or under the label's own in `labels`, wants a person."""
 
     below: float = 0.5
@@ -43,7 +43,7 @@ class MinScore:
                     yield Finding(case.item.key, f"score {a.score:.2f} of {_named(a)} is under {bound:g}", object=a.id)
 
 
-class AcceptAboveSettings(Struct):
+class AcceptAboveSettings(Struct, rename="kebab"):
     """Scores from `score`, or the label's own in `labels`, are accepted: whole `items` or single `objects`."""
 
     score: float = 0.9
@@ -71,7 +71,7 @@ class AcceptAbove:
                 yield Finding(case.item.key, f"the lowest of {len(sure)} score(s) is {low:.2f}", "accept")
 
 
-class AcceptEmptySettings(Struct):
+class AcceptEmptySettings(Struct, rename="kebab"):
     """Nothing to set."""
 
 
@@ -85,7 +85,7 @@ class AcceptEmpty:
                 yield Finding(case.item.key, "the model proposes nothing", "accept")
 
 
-class OverlappingDuplicatesSettings(Struct):
+class OverlappingDuplicatesSettings(Struct, rename="kebab"):
     """Two objects (of one label, unless `any-label`) that are alike from `above` on are suspected to be one."""
 
     above: float = 0.7
@@ -116,7 +116,7 @@ class OverlappingDuplicates:
                         )
 
 
-class SmallObjectSettings(Struct):
+class SmallObjectSettings(Struct, rename="kebab"):
     """The share of the item's area (or length) under which an object wants a person."""
 
     below: float = 0.001
@@ -139,7 +139,7 @@ class SmallObject:
                     yield Finding(case.item.key, f"{_named(a)} takes {share:.3%} of the item", object=a.id)
 
 
-class TouchesEdgeSettings(Struct):
+class TouchesEdgeSettings(Struct, rename="kebab"):
     """How near to the edge counts as touching it, in the item's units."""
 
     margin: float = 1.0
@@ -164,7 +164,7 @@ class TouchesEdge:
                     yield Finding(case.item.key, f"{_named(a)} touches the edge", object=a.id)
 
 
-class CountOutOfRangeSettings(Struct):
+class CountOutOfRangeSettings(Struct, rename="kebab"):
     """The fewest and most objects an item should have: in all, or of single labels as `labels.NAME = [least, most]`."""
 
     least: int = 0
@@ -192,7 +192,7 @@ class CountOutOfRange:
                     yield Finding(case.item.key, f"{counts[label]} {label}, not {least} to {most}")
 
 
-class ModelsDisagreeSettings(Struct):
+class ModelsDisagreeSettings(Struct, rename="kebab"):
     """Runs or models to compare (none named: the shown one with every other), and from which likeness objects match."""
 
     runs: tuple[str, ...] = ()
@@ -209,13 +209,14 @@ class ModelsDisagree:
         for case in cases:
             shown = _sure(case.annotations or (), s.min_score)
             for run, proposed in context.proposals(case.item).items():
-                if run == case.run or (s.runs and run not in s.runs):
+                model = context.model(run)
+                if run == case.run or (s.runs and run not in s.runs and model not in s.runs):
                     continue
                 other = _sure(proposed, s.min_score)
                 both = agreeing(shown, other, case, context, s.above)
                 extra, missing = len(shown) - both, len(other) - both
                 if extra or missing:
-                    yield Finding(case.item.key, f"run {run[-6:]} lacks {extra} object(s) and has {missing} more")
+                    yield Finding(case.item.key, f"{model} lacks {extra} object(s) and has {missing} more")
 
 
 def _sure(annotations: Iterable[Annotation], bound: float) -> list[Annotation]:
@@ -241,7 +242,7 @@ def _of(annotations: Iterable[Annotation], kind: tuple[str, str | None]) -> list
     return [x for x in annotations if (tag_of(x), x.label) == kind]
 
 
-class RareLabelSettings(Struct):
+class RareLabelSettings(Struct, rename="kebab"):
     """A label is rare that makes up less than `share` of all annotations of the task."""
 
     share: float = 0.01
@@ -260,7 +261,7 @@ class RareLabel:
                 yield Finding(case.item.key, f"{label} is rare: {counts[str(label)]} of {total}")
 
 
-class RandomAuditSettings(Struct):
+class RandomAuditSettings(Struct, rename="kebab"):
     """The share of items that a person sees whatever the model says, and the seed of the draw."""
 
     share: float = 0.05

@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
+from trainset.core.model import State
 from trainset.errors import UsageError
 
 _TOKEN = re.compile(
@@ -39,8 +41,19 @@ def parse(text: str, task: str) -> Condition:
     return condition
 
 
+ORDERED = ("key", "score", "date", "run", "split", "group")
+"""Fields whose values have an order; of the others one asks only whether they are (or are not)."""
+
+
 def _like(column: str) -> Callable[[str, str], Condition]:
     return lambda _, value: Condition(f"instr(coalesce({column},''), ?)>0", (f"|{value}|",))
+
+
+def _state(_: str, value: str) -> Condition:
+    states = get_args(State)
+    if value not in states:
+        raise UsageError(f"--where: {value!r} is not a state", hint=f"there are: {', '.join(states)}")
+    return Condition("coalesce(s.state,'unlabelled')=?", (value,))
 
 
 def _compare(column: str) -> Callable[[str, str], Condition]:
@@ -124,6 +137,8 @@ class _Parser:
         self._next()
         make = self._field(field)
         op = operator[1]
+        if op not in ("=", "!=") and field not in ORDERED:
+            self.fail(f"{field} is or is not a value: use = or !=")
         values = [self._value("a value")]
         while self._take(","):
             values.append(self._value("a value"))
@@ -145,7 +160,7 @@ class _Parser:
         decision = "EXISTS (SELECT 1 FROM decision d JOIN file f ON f.id=d.file WHERE f.present AND d.item=i.id AND d.task=? AND"
         fields: dict[str, Callable[[str, str], Condition]] = {
             "key": _key,
-            "state": _compare("coalesce(s.state,'unlabelled')"),
+            "state": _state,
             "label": _like("s.labels"),
             "was-label": lambda _, v: Condition(
                 f"({decision} instr(coalesce(d.labels,''), ?)>0) OR EXISTS (SELECT 1 FROM prediction p JOIN file f ON "

@@ -17,7 +17,7 @@ TABLES = (".csv", ".tsv")
 SUFFIXES = (*TABLES, ".txt")
 
 
-class TextSettings(Struct, kw_only=True, frozen=True):
+class TextSettings(Struct, kw_only=True, frozen=True, rename="kebab"):
     """Columns of tables: `text` holds the texts (None: the one called text, or the only one), `key` names the rows
     (None: by a digest of their text), and rows of one `group` never straddle a split."""
 

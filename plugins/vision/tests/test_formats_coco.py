@@ -1,30 +1,14 @@
 import json
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
 from trainset_vision.annotations import Box
 from trainset_vision.formats.coco import CocoExporter, CocoImporter
 
 from trainset.core.model import Class, Label, Task
 from trainset.errors import TrainsetError
 
-from .formats_kit import (
-    TITLES,
-    Context,
-    box,
-    box_rows,
-    item,
-    read,
-    round_trip,
-    row,
-    same_boxes,
-    shapes,
-    task,
-    titled,
-)
+from .formats_kit import TITLES, Context, box, item, read, round_trip, row, same_boxes, shapes, task
 
 
 @pytest.fixture
@@ -308,18 +292,6 @@ def test_without_splits_asked_for_there_is_one_file(tmp_path, context):
 def test_an_export_of_nothing_is_still_a_coco_file(tmp_path, context):
     assert list(CocoExporter().write([], tmp_path, context)) == []
     assert read(CocoImporter(), tmp_path, context) == ([], [])
-
-
-@settings(max_examples=60, deadline=None)
-@given(box_rows())
-def test_boxes_come_back_to_the_last_digit(rows):
-    context = Context(task(*TITLES), splits=("train", "val", "test"))
-    with TemporaryDirectory() as folder:
-        items, lost, problems = round_trip(CocoImporter(), CocoExporter(), rows, Path(folder), context)
-    assert not lost and not problems and len(items) == len(rows)
-    for r in rows:
-        assert shapes(items[r.name].annotations) == shapes(titled(r.annotations, context))
-        assert items[r.name].split == r.split
 
 
 def test_pycocotools_evaluates_an_export_and_its_predictions(tmp_path, context, capsys):

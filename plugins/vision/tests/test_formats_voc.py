@@ -1,32 +1,12 @@
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
-from trainset_vision.formats.coco import CocoExporter, CocoImporter
 from trainset_vision.formats.voc import VocExporter, VocImporter
-from trainset_vision.formats.yolo import YoloExporter, YoloImporter
 
 from trainset.core.model import Class
 from trainset.errors import TrainsetError
 
-from .formats_kit import (
-    REAL,
-    TITLES,
-    Context,
-    box,
-    box_rows,
-    item,
-    needs_real_data,
-    read,
-    round_trip,
-    row,
-    same_boxes,
-    shapes,
-    task,
-    titled,
-)
+from .formats_kit import Context, box, item, read, round_trip, row, shapes, task
 
 
 @pytest.fixture
@@ -210,44 +190,3 @@ def test_what_voc_cannot_hold_is_said(tmp_path, context):
 def test_a_label_that_xml_cannot_hold_is_refused(tmp_path):
     with pytest.raises(TrainsetError, match="XML"):
         list(VocExporter().write([], tmp_path, Context(task("a\x00"))))
-
-
-@settings(max_examples=50, deadline=None)
-@given(box_rows())
-def test_boxes_come_back_to_a_millionth_of_a_pixel(rows):
-    context = Context(task(*TITLES))
-    with TemporaryDirectory() as folder:
-        items, lost, problems = round_trip(VocImporter(), VocExporter(), rows, Path(folder), context)
-    assert not lost and len(items) == len(rows)
-    assert all("no area" in p.message for p in problems)
-    for r in rows:
-        assert same_boxes(items[r.name].annotations, titled(r.annotations, context))
-        assert items[r.name].split == r.split
-
-
-@needs_real_data
-@pytest.mark.parametrize(
-    ("importer", "exporter", "reported"),
-    [
-        (VocImporter(), VocExporter(), 2),
-        (CocoImporter(), CocoExporter(), 0),
-        (YoloImporter(), YoloExporter(), 0),
-    ],
-    ids=["voc", "coco", "yolo"],
-)
-def test_real_blood_cells_come_back_through_every_format(tmp_path, importer, exporter, reported):
-    context = Context(task("RBC", "WBC", "Platelets"))
-    items, problems = read(VocImporter(), REAL / "bccd" / "annotations", context)
-    assert len(items) == 120 and sum(len(i.annotations) for i in items) == 1878
-    assert [Path(p.where.partition(":")[0]).name for p in problems] == ["BloodImage_00338.xml", "BloodImage_00343.xml"]
-    assert sum("truncated" in a.attributes for i in items for a in i.annotations) == 455
-    assert all(i.path is not None for i in items)
-    ids = {label.title: label.id for label in context.task.labels}
-    rows = [
-        row([box(*a.box, ids[a.label], attributes=a.attributes) for a in i.annotations], i.name, **i.meta)
-        for i in items
-    ]
-    again, lost, problems = round_trip(importer, exporter, rows, tmp_path, context)
-    assert {loss.what for loss in lost} == ({"attributes"} if exporter.__class__ is YoloExporter else set())
-    assert len(problems) == reported
-    assert all(same_boxes(again[i.name].annotations, i.annotations) for i in items)

@@ -1,31 +1,12 @@
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 import yaml
-from hypothesis import given, settings
 from PIL import Image
 from trainset_vision.formats.yolo import YoloExporter, YoloImporter
 
 from trainset.core.model import Label, Task
 from trainset.errors import TrainsetError
 
-from .formats_kit import (
-    REAL,
-    TITLES,
-    Context,
-    box,
-    box_rows,
-    item,
-    needs_real_data,
-    read,
-    round_trip,
-    row,
-    same_boxes,
-    shapes,
-    task,
-    titled,
-)
+from .formats_kit import REAL, Context, box, item, needs_real_data, read, round_trip, row, same_boxes, shapes, task
 
 
 @pytest.fixture
@@ -296,18 +277,6 @@ def test_an_item_of_unknown_size_is_left_out_and_said(tmp_path, context):
         YoloExporter().write([row([box(1, 2, 3, 4)], width=None)], tmp_path, Context(task("a"), media_root=tmp_path))
     )
     assert [loss.what for loss in lost] == ["size"]
-
-
-@settings(max_examples=50, deadline=None)
-@given(box_rows())
-def test_boxes_come_back_to_a_millionth_of_a_pixel(rows):
-    context = Context(task(*TITLES))
-    with TemporaryDirectory() as folder:
-        items, lost, problems = round_trip(YoloImporter(), YoloExporter(), rows, Path(folder), context)
-    assert not lost and not problems and len(items) == len(rows)
-    for r in rows:
-        assert same_boxes(items[r.name].annotations, titled(r.annotations, context))
-        assert items[r.name].split == (r.split or "train")
 
 
 @needs_real_data

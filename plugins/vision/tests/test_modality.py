@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from trainset_vision.annotations import Box
-from trainset_vision.modality import Vision, read_rgb
+from trainset_vision.modality import Vision, VisionSettings, read_rgb
 
 from trainset.core.model import Item
-from trainset.errors import ConfigError, MediaError
+from trainset.errors import MediaError
 from trainset.plugins import ItemDraft, Skipped
 
 REAL = Path(os.environ.get("TRAINSET_REAL_DATA", "/nowhere")) / "vision"
@@ -62,7 +62,7 @@ def encode(pixels: np.ndarray, kind: str, **options: object) -> bytes:
 
 
 def scan_one(path: Path, **media: object) -> ItemDraft | Skipped:
-    (found,) = Vision().scan(path, media)
+    (found,) = Vision().scan(path, VisionSettings(**media))
     return found
 
 
@@ -101,7 +101,7 @@ def test_a_folder_is_scanned_in_a_stable_order_and_other_files_pass_in_silence(t
         (tmp_path / name).write_bytes(encode(smooth(), "PNG"))
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / ".hidden.png").write_bytes(b"")
-    found = [draft.parts[""].relative_to(tmp_path).as_posix() for draft in Vision().scan(tmp_path, {})]
+    found = [draft.parts[""].relative_to(tmp_path).as_posix() for draft in Vision().scan(tmp_path, VisionSettings())]
     assert found == ["c.png", "z.PNG", "b/a.png"]
 
 
@@ -179,7 +179,7 @@ def test_a_missing_file_is_named(tmp_path):
 )
 def test_names_with_controls_and_any_script_are_items(tmp_path, name):
     (tmp_path / name).write_bytes(encode(smooth(), "PNG"))
-    (draft,) = Vision().scan(tmp_path, {})
+    (draft,) = Vision().scan(tmp_path, VisionSettings())
     assert draft.parts[""].name == name
     assert load(draft.parts[""]).shape == (32, 48, 3)
 
@@ -190,7 +190,7 @@ def test_a_name_that_is_not_utf8_is_skipped(tmp_path):
         Path(os.fsdecode(raw)).write_bytes(encode(smooth(), "PNG"))
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
-    (skipped,) = Vision().scan(tmp_path, {})
+    (skipped,) = Vision().scan(tmp_path, VisionSettings())
     assert "not valid UTF-8" in skipped.reason
 
 
@@ -249,18 +249,16 @@ def test_a_decompression_bomb_is_refused_by_its_header_without_a_warning(tmp_pat
     path.write_bytes(png_header(side, side))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert "more than max_pixels allows" in scan_one(path).reason
-        with pytest.raises(MediaError, match="max_pixels"):
+        assert "more than max-pixels allows" in scan_one(path).reason
+        with pytest.raises(MediaError, match="max-pixels"):
             load(path)
 
 
-def test_max_pixels_can_be_set_both_ways_and_must_be_a_number(tmp_path):
+def test_max_pixels_can_be_set_both_ways(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(encode(smooth(), "PNG"))
     assert isinstance(scan_one(path, max_pixels=48 * 32 - 1), Skipped)
     assert isinstance(scan_one(path, max_pixels=48 * 32), ItemDraft)
-    with pytest.raises(ConfigError):
-        scan_one(path, max_pixels="many")
 
 
 def test_an_image_that_was_registered_under_a_higher_limit_still_loads(tmp_path, monkeypatch):
@@ -448,7 +446,7 @@ def test_boxes_that_make_no_sense_are_problems(box, message):
 @pytest.mark.skipif(not REAL.is_dir(), reason="TRAINSET_REAL_DATA is not set")
 @pytest.mark.parametrize(("folder", "count"), [("coco48/images", 48), ("bccd/images", 120)])
 def test_real_photographs_are_found_and_load_at_the_declared_size(folder, count):
-    drafts = list(Vision().scan(REAL / folder, {}))
+    drafts = list(Vision().scan(REAL / folder, VisionSettings()))
     assert len(drafts) == count
     for draft in drafts:
         assert load(draft.parts[""]).shape == (draft.meta["height"], draft.meta["width"], 3)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from trainset_vision.annotations import Box, BoxOps
-from trainset_vision.modality import Vision
+from trainset_vision.modality import Vision, VisionSettings
 from trainset_vision.prelabel.outline import Outline, OutlineSettings, standing_out
 
 from trainset.core.model import Item, Label, Task
@@ -27,7 +27,7 @@ TASK = Task(name="parts", type="box", labels=(Label(id="old", index=0, retired=T
 def propose(path: Path, item: Item | None = None, task: Task = TASK, **options: object) -> list[Box]:
     model = Outline(OutlineSettings(**options), task)
     if item is None:
-        (draft,) = Vision().scan(path, {})
+        (draft,) = Vision().scan(path, VisionSettings())
         item = Item(key=f"media/{path.name}", meta=dict(draft.meta))
     context = SimpleNamespace(media=SimpleNamespace(path=lambda _: path))
     (output,) = model.infer([model.prepare(item, context)])

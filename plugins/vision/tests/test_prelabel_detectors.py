@@ -400,7 +400,7 @@ def test_scores_that_are_no_probabilities_are_an_error(tmp_path, images, grey):
 
 
 def test_at_most_so_many_objects_are_proposed(tmp_path, images, grey):
-    model = make(yolo, fixed(tmp_path / "m.onnx", v8(), metadata=ultralytics()), max_detections=2, score=0.0)
+    model = make(yolo, fixed(tmp_path / "m.onnx", v8(), metadata=ultralytics()), score=0.0, **{"max-detections": 2})
     assert [b.score for b in detect(model, images, grey)[0]] == [0.9, 0.7]
 
 

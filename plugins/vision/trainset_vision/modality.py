@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from trainset.core.model import Annotation, Item
-from trainset.errors import ConfigError, MediaError
+from trainset.errors import MediaError
 from trainset.plugins import ItemDraft, Problem, Rect, Skipped, walk
 from trainset_vision.annotations import Box
 from trainset_vision.media.header import MAX_PIXELS, NotRead, read_header
 from trainset_vision.media.pixels import Pixels, opened, read_rgb
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "Vision", "pixel_limit", "read_rgb"]
+__all__ = ["MAX_PIXELS", "SUFFIXES", "Vision", "VisionSettings", "pixel_limit", "read_rgb"]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -22,18 +24,22 @@ _SLACK = 0.01
 """Pixels that a box may stand out of the image: what formats lose that write few digits."""
 
 
+class VisionSettings(Struct, kw_only=True, frozen=True, rename="kebab"):
+    """The `[media]` table: images of more pixels than `max_pixels` are taken for decompression bombs."""
+
+    max_pixels: Annotated[int, Meta(ge=1)] = MAX_PIXELS
+
+
 class Vision:
     """Images: JPEG, PNG, WebP, BMP, GIF (the first frame) and 8-bit TIFF (the first page)."""
 
-    def scan(self, path: Path, settings: Mapping[str, Any]) -> Iterator[ItemDraft | Skipped]:
+    def scan(self, path: Path, settings: VisionSettings) -> Iterator[ItemDraft | Skipped]:
         """The images in a file or folder. `meta` holds upright `width` and `height`, and the `format`.
 
         A file's content says what it is; its suffix only says whether a folder's file is looked at. Pixels are
         decoded only where a header leaves a doubt that the file is whole.
         """
-        limit = settings.get("max_pixels", MAX_PIXELS)
-        if not isinstance(limit, int) or limit < 1:
-            raise ConfigError(f"[media] max_pixels must be a whole number above 0, not {limit!r}")
+        limit = settings.max_pixels
         in_folder = path.is_dir()
         for file in walk(path):
             if file.suffix.lower() in SUFFIXES:

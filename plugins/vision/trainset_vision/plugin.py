@@ -21,6 +21,7 @@ def trainset_modalities() -> Iterator[ModalitySpec]:
     yield ModalitySpec(
         name="vision",
         factory="trainset_vision.modality:Vision",
+        settings="trainset_vision.modality:VisionSettings",
         loads_as="image",
         summary="Images: JPEG, PNG, WebP, BMP, GIF and 8-bit TIFF",
         suffixes=(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),

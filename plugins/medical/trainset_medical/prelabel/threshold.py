@@ -21,7 +21,7 @@ _SHELL = 2
 """Voxels around a part that it is compared with."""
 
 
-class ThresholdSettings(Struct, kw_only=True, frozen=True):
+class ThresholdSettings(Struct, kw_only=True, frozen=True, rename="kebab"):
     """What is above `value` (None: the bound that Otsu's method finds), or with `dark` below it, falls into connected
     parts; the `parts` largest of at least `least` voxels are proposed, each as an object with `label` (None: the
     task's first)."""

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast, get_args
 
-from trainset.core.model import Class, State, Verdict
+from trainset.core.model import Class
 from trainset.errors import MediaError, TrainsetError
-from trainset.plugins import ExportContext, ImportContext, Imported, Labelled, Loss, Problem, Recognition
+from trainset.plugins import (
+    CLASS_COLUMNS,
+    ClassRows,
+    ExportContext,
+    ImportContext,
+    Imported,
+    Labelled,
+    Loss,
+    Problem,
+    Recognition,
+    named_columns,
+)
 from trainset_nlp.table import Row, Table, numbered, read_table, short_key
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "key", "item", "name"),
     "text": ("text", "sentence", "utterance", "content", "document"),
-    "label": ("label", "category", "class", "intent", "labels"),
-    "score": ("score", "confidence"),
-    "state": ("state",),
-    "split": ("split", "subset"),
-    "decided_by": ("decided_by", "reviewer", "annotator"),
+    **CLASS_COLUMNS,
 }
-_VERDICTS: Mapping[str, Verdict] = {"flagged": "flagged", "excluded": "excluded"}
-
-
-@dataclass
-class _Text:
-    """What the rows of one text say of it, from `line` on."""
-
-    line: int
-    labels: dict[str, float | None] = field(default_factory=dict)
-    state: State | None = None
-    split: str | None = None
-    reviewer: str | None = None
 
 
 class CsvImporter:
@@ -63,7 +55,7 @@ class CsvImporter:
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
         """An item for each text; rows without a class count where a `state` says that somebody looked."""
         table, columns = _checked(src)
-        texts: dict[str, _Text] = {}
+        texts: dict[str, ClassRows] = {}
         finder = _Finder(src, context)
         for row in table.rows:
             if isinstance(row, str):
@@ -73,21 +65,12 @@ class CsvImporter:
             key = finder.key(cells)
             if key is None:
                 yield Problem(f"{src}:{row.line}", "the dataset has no such text: `trainset add` its table first")
-            elif (message := _add(texts.setdefault(key, _Text(row.line)), cells)) is not None:
+            elif (message := texts.setdefault(key, ClassRows(row.line)).add(cells)) is not None:
                 yield Problem(f"{src}:{row.line}", message)
-        empty = [t.line for t in texts.values() if _says_nothing(t)]
+        empty = [t.line for t in texts.values() if t.silent]
         if empty:
             yield Problem(f"{src}:{empty[0]}", f"{len(empty)} text(s) without a class are left out, this one first")
-        for key, text in texts.items():
-            if not _says_nothing(text):
-                yield Imported(
-                    name=key,
-                    annotations=[Class(label=label, score=score) for label, score in text.labels.items()],
-                    split=text.split,
-                    state=text.state,
-                    verdict=_VERDICTS.get(text.state or "", "accepted"),
-                    reviewer=text.reviewer,
-                )
+        yield from (text.imported(key) for key, text in texts.items() if not text.silent)
 
 
 class _Finder:
@@ -110,9 +93,7 @@ class _Finder:
 
 def _named(table: Table) -> dict[str, str]:
     """The columns of a table by what they hold."""
-    lower = {column.casefold(): column for column in reversed(table.columns)}
-    named = {what: next((lower[w] for w in words if w in lower), None) for what, words in _COLUMNS.items()}
-    return {what: column for what, column in named.items() if column is not None}
+    return {what: table.columns[at] for what, at in named_columns(table.columns, _COLUMNS).items()}
 
 
 def _checked(src: Path) -> tuple[Table, dict[str, str]]:
@@ -127,28 +108,6 @@ def _checked(src: Path) -> tuple[Table, dict[str, str]]:
             hint=f"call them text and label (also known: {', '.join(_COLUMNS['text'][1:] + _COLUMNS['label'][1:])})",
         )
     return table, columns
-
-
-def _says_nothing(text: _Text) -> bool:
-    return text.state == "unlabelled" or (not text.labels and text.state is None)
-
-
-def _add(text: _Text, cells: Mapping[str, str]) -> str | None:
-    """Take a row into what is known of a text; what is wrong with it, if something is."""
-    if (state := cells.get("state", "").strip()) in get_args(State):
-        text.state = cast(State, state)
-    text.split = cells.get("split", "").strip() or text.split
-    text.reviewer = next(iter(cells.get("decided_by", "").split()), text.reviewer)
-    label, written = cells["label"].strip(), cells.get("score", "").strip()
-    if not label:
-        return None
-    try:
-        score = float(written) if written else None
-    except ValueError:
-        score = math.nan
-    sound = score is None or 0 <= score <= 1
-    text.labels.setdefault(label, score if sound else None)
-    return None if sound else f"the score {written!r} is no number in 0..1 and is left out"
 
 
 class CsvExporter:

@@ -16,7 +16,7 @@ from trainset.plugins import Context, Limits
 _WORD = re.compile(r"\w+")
 
 
-class KeywordsSettings(Struct, kw_only=True, frozen=True):
+class KeywordsSettings(Struct, kw_only=True, frozen=True, rename="kebab"):
     """`words` maps labels to words or phrases that speak for them; a label without any is known by the words of its
     own name. Letters count the same in either case. Classes with a score under `least` are not proposed."""
 

@@ -8,35 +8,30 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import get_args
 
-from trainset.core.model import Class, State, Verdict
+from trainset.core.model import Class
 from trainset.errors import TrainsetError
-from trainset.plugins import ExportContext, ImportContext, Imported, Labelled, Loss, Problem, Recognition
+from trainset.plugins import (
+    CLASS_COLUMNS,
+    ClassRows,
+    ExportContext,
+    ImportContext,
+    Imported,
+    Labelled,
+    Loss,
+    Problem,
+    Recognition,
+    named_columns,
+)
 from trainset_vision.formats.reading import EDGE, Tally, match, read_head, read_text, split_name
 from trainset_vision.formats.writing import LOSSES, Filter, Labels, pick
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "name": ("name", "image", "path", "file", "filename", "file_name", "filepath", "image_path", "item", "key"),
-    "label": ("label", "class", "category", "labels", "class_name", "classname"),
-    "score": ("score", "confidence"),
-    "state": ("state",),
-    "split": ("split", "subset"),
-    "decided_by": ("decided_by", "reviewer", "annotator"),
+    **CLASS_COLUMNS,
 }
 _DELIMITERS = ",;\t|"
-_VERDICTS: Mapping[str, Verdict] = {"flagged": "flagged", "excluded": "excluded"}
-
-
-@dataclass
-class _Item:
-    line: int
-    labels: dict[str, float | None] = field(default_factory=dict)
-    state: State | None = None
-    split: str | None = None
-    reviewer: str | None = None
 
 
 class CsvImporter:
@@ -59,7 +54,7 @@ class CsvImporter:
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
         """An item for each name; rows without a class count where a `state` says that somebody looked."""
         rows, columns = _checked(src)
-        items: dict[str, _Item] = {}
+        items: dict[str, ClassRows] = {}
         tally = Tally()
         for line, row in _rows(src, rows):
             cells = {what: row[index].strip() for what, index in columns.items() if index < len(row)}
@@ -67,22 +62,15 @@ class CsvImporter:
                 if any(cells.values()):
                     yield Problem(f"{src}:{line}", "the row names no item")
                 continue
-            item = items.setdefault(cells["name"], _Item(line))
-            if (message := _add(item, cells)) is not None:
+            cells["split"] = split_name(cells.get("split", "")) or cells.get("split", "")
+            if (message := items.setdefault(cells["name"], ClassRows(line)).add(cells)) is not None:
                 yield Problem(f"{src}:{line}", message)
         for name, item in items.items():
-            if item.state == "unlabelled" or (not item.labels and item.state is None):
+            if item.silent:
                 tally.add("items have no class and are left out", f"{src}:{item.line}")
                 continue
             known, _ = match(context, (name, name.removeprefix("./"), PurePosixPath(name.replace("\\", "/")).name))
-            yield Imported(
-                name=known,
-                annotations=[Class(label=label, score=score) for label, score in item.labels.items()],
-                split=item.split,
-                state=item.state,
-                verdict=_VERDICTS.get(item.state or "", "accepted"),
-                reviewer=item.reviewer,
-            )
+            yield item.imported(known)
         yield from tally.problems(str(src))
 
 
@@ -94,13 +82,9 @@ def _header(text: str) -> tuple[dict[str, int], str]:
 
 def _columns(head: str, delimiter: str) -> dict[str, int]:
     try:
-        header = [
-            cell.strip().lower() for cell in next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
-        ]
+        return named_columns(next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), []), _COLUMNS)
     except csv.Error:
         return {}
-    named = {what: next((w for w in words if w in header), None) for what, words in _COLUMNS.items()}
-    return {what: header.index(word) for what, word in named.items() if word is not None}
 
 
 def _checked(src: Path) -> tuple[Iterator[list[str]], dict[str, int]]:
@@ -124,28 +108,6 @@ def _rows(src: Path, rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]
             yield rows.line_num, row  # type: ignore[attr-defined]
     except csv.Error as error:
         raise TrainsetError(f"{src}:{rows.line_num}: {error}", hint="mend this line's quotes") from error  # type: ignore[attr-defined]
-
-
-def _add(item: _Item, cells: Mapping[str, str]) -> str | None:
-    """Take a row into its item; what is wrong with it, in words."""
-    if (state := cells.get("state", "")) in get_args(State):
-        item.state = item.state or state  # type: ignore[assignment]
-    item.split = item.split or split_name(cells.get("split", "")) or cells.get("split") or None
-    people = cells.get("decided_by", "").split()
-    item.reviewer = item.reviewer or (people[0] if len(people) == 1 else None)
-    label = cells.get("label")
-    if not label:
-        return None
-    message, score = None, None
-    if text := cells.get("score"):
-        try:
-            score = float(text)
-        except ValueError:
-            score = -1.0
-        if not 0 <= score <= 1:
-            message, score = f"the score {text!r} is no number in 0..1 and is left out", None
-    item.labels.setdefault(label, score)
-    return message
 
 
 class CsvExporter:

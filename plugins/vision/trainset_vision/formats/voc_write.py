@@ -12,7 +12,7 @@ from trainset.core.model import AttributeValue, Label
 from trainset.errors import TrainsetError
 from trainset.plugins import ExportContext, Labelled, Loss
 from trainset_vision.annotations import Box
-from trainset_vision.formats.writing import LOSSES, Filter, Labels, Stems, pick, size_of, split_folder
+from trainset_vision.formats.writing import LOSSES, Filter, Labels, Stems, Texts, pick, size_of, split_folder
 
 _KEPT = {"difficult": bool, "truncated": bool, "occluded": bool, "pose": str}
 
@@ -33,12 +33,11 @@ class VocExporter:
 
     def write(self, rows: Iterable[Labelled], dest: Path, context: ExportContext) -> Iterator[Loss]:
         """One pass over the rows; of them only the names stay in memory."""
-        labels, stems = Labels(context.task), Stems()
+        labels, stems, texts = Labels(context.task), Stems(), Texts()
         for label in context.task.labels:
             if not _printable(label.title):
                 raise TrainsetError(f"the label {label.title!r} holds characters that XML cannot", hint="rename it")
         boxes = Filter(Box, labels, self.losses, _KEPT)
-        folders: set[Path] = set()
         lists: dict[str, IO[str]] = {}
         (dest / "Annotations").mkdir(parents=True, exist_ok=True)
         known = "".join(f"{label.title}:::\n" for label in labels.listed() if not set(label.title) & set(":\n"))
@@ -58,10 +57,7 @@ class VocExporter:
                     if min(box.box[2:]) < 1:
                         yield Loss("thin", row.item.key, box.id)
                 path = (dest / "Annotations" / name).with_suffix(".xml")
-                if path.parent not in folders:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    folders.add(path.parent)
-                path.write_text(_document(name, size or (0, 0), objects), encoding="utf-8")
+                texts.write(path, _document(name, size or (0, 0), objects))
                 if row.split is not None:
                     if row.split not in lists:
                         lists[row.split] = stack.enter_context(_list(dest, row.split))

@@ -131,6 +131,20 @@ class Stems:
         return name, [] if name == row.name else [Loss("renamed", row.item.key, name)]
 
 
+class Texts:
+    """Writes text files, many to a folder, and makes each folder once."""
+
+    def __init__(self) -> None:
+        self._folders: set[Path] = set()
+
+    def write(self, path: Path, text: str) -> None:
+        """A new file in UTF-8."""
+        if path.parent not in self._folders:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.add(path.parent)
+        path.write_text(text, encoding="utf-8")
+
+
 def split_folder(split: str | None, fallback: str) -> str:
     """A split's name, checked to be usable as one folder; `fallback` where there is none."""
     name = split or fallback

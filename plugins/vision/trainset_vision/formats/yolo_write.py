@@ -11,7 +11,7 @@ import yaml  # type: ignore[import-untyped]
 from trainset.core.model import Label
 from trainset.plugins import ExportContext, Labelled, Loss
 from trainset_vision.annotations import Box
-from trainset_vision.formats.writing import LOSSES, Filter, Labels, Stems, pick, size_of, split_folder
+from trainset_vision.formats.writing import LOSSES, Filter, Labels, Stems, Texts, pick, size_of, split_folder
 from trainset_vision.formats.yolo_layout import unused
 
 
@@ -31,10 +31,9 @@ class YoloExporter:
 
     def write(self, rows: Iterable[Labelled], dest: Path, context: ExportContext) -> Iterator[Loss]:
         """One pass over the rows; of them only the names stay in memory."""
-        labels, stems = Labels(context.task), Stems()
+        labels, stems, texts = Labels(context.task), Stems(), Texts()
         boxes = Filter(Box, labels, self.losses)
         splits: set[str] = set()
-        folders: set[Path] = set()
         for row in rows:
             objects, lost = boxes.take(row)
             yield from lost
@@ -54,10 +53,7 @@ class YoloExporter:
                 if fractions is not None:
                     lines.append(f"{label.index} {' '.join(map(repr, fractions))}\n")
             path = (dest / "labels" / split / name).with_suffix(".txt")
-            if path.parent not in folders:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                folders.add(path.parent)
-            path.write_text("".join(lines), encoding="utf-8")
+            texts.write(path, "".join(lines))
             context.place(row.item, dest / "images" / split / name)
         dest.mkdir(parents=True, exist_ok=True)
         (dest / "data.yaml").write_text(_config(splits, labels.listed()), encoding="utf-8")

@@ -14,7 +14,7 @@ from PIL import BmpImagePlugin, GifImagePlugin, Image, ImageFile, JpegImagePlugi
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 
 MAX_PIXELS = 178_956_970
-"""The most pixels an image may have unless `[media] max_pixels` says otherwise: 512 MiB of RGB."""
+"""The most pixels an image may have unless `[media] max-pixels` says otherwise: 512 MiB of RGB."""
 
 _ORIENTATION = 0x0112
 _JPEG_IN_TIFF = 7
@@ -74,7 +74,7 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Header:
     if header.width < 1 or header.height < 1:
         raise NotRead(f"its header is damaged: it declares {header.width}×{header.height} pixels")
     if header.width * header.height > max_pixels:
-        raise NotRead(f"{header.width}×{header.height} pixels are more than max_pixels allows ({max_pixels})")
+        raise NotRead(f"{header.width}×{header.height} pixels are more than max-pixels allows ({max_pixels})")
     if header.image is not None and header.image.mode not in _MODES:
         raise NotRead(f"pixels of the kind {header.image.mode} are not read")
     return header

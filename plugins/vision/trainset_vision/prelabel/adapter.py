@@ -27,7 +27,7 @@ Arrays = list[NDArray[Any]]
 Output = tuple[Arrays, Placement]
 
 
-class ModelSettings(msgspec.Struct, kw_only=True, frozen=True):
+class ModelSettings(msgspec.Struct, kw_only=True, frozen=True, rename="kebab"):
     """Settings of every model: its file, where it runs, class names, and what differs from the preprocessing found.
 
     `names` replace the class names that the file has; `preprocess` may hold any field of `Preprocess`.

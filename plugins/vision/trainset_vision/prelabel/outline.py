@@ -35,7 +35,7 @@ _FRAME = 0.8
 """What spans this share of a side of the image along its edge is part of the scene (a rail, a border), no object."""
 
 
-class OutlineSettings(msgspec.Struct, kw_only=True, frozen=True):
+class OutlineSettings(msgspec.Struct, kw_only=True, frozen=True, rename="kebab"):
     """`label` is given to every object (None: the task's first label). `min_area` and `max_area` are shares of the
     image that an object may cover. At most `limit` objects are proposed, those that stand out most."""
 

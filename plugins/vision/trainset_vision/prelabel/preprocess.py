@@ -19,7 +19,7 @@ DRAFTS = (1, 2, 4, 8)
 """The factors by which a JPEG may have been decoded smaller."""
 
 
-class Preprocess(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class Preprocess(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """How an image becomes a tensor: fit it into `size`, then `(value * scale - mean) / std` for each channel.
 
     `size` is (width, height). `fit`: "letterbox-center" and "letterbox-top-left" keep the aspect and fill the rest with
