@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -37,11 +36,6 @@ def run(command: Sequence[str], **options: object) -> Run:
 def median(values: Iterable[float]) -> float:
     """The middle value."""
     return statistics.median(values)
-
-
-def peak() -> float:
-    """This process's peak resident memory so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

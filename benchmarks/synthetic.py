@@ -1,148 +1,89 @@
-"""A data set of any size, without media: what the store is measured on.
+"""A data set of any size, drawn from a seed: items without media, one run with boxes, and its predictions.
 
-    python benchmarks/synthetic.py FOLDER --items 1000000 --decisions 500
+    python benchmarks/synthetic.py DIR [--items 200000]
 
-Items, one run with its predictions and one session of decisions are written as label files, straight through the
-record chain, and committed; the index is left to be built.
+Record files are written through the chain itself, as the tool would have written them, and committed.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from trainset.core.files import digest
-from trainset.core.journal import ROTATE, ulid
-from trainset.core.layout import add_task, write_layout, write_settings
-from trainset.core.model import Header, ModelHeader
+from trainset.core import history, layout
+from trainset.core.files import chunks, digest
+from trainset.core.journal import ROTATE, now, ulid
+from trainset.core.model import Header, Item, ItemRecord, ModelHeader, Outcome, Prediction
 from trainset.core.records import SCHEMA, Chain, header_line
+from trainset.core.registering import split_of
 
-LABELS = ("screw", "nut", "washer")
-TASK = "parts"
-REVIEWER = "ana"
-SPLITS = ("train",) * 8 + ("val", "test")
-_STARTED = "2026-01-01T00:00:00Z"
+SPLITS = {"train": 0.8, "val": 0.1, "test": 0.1}
+LABELS = ("screw", "nut", "washer", "gear")
 
 
-def make(root: Path, items: int, boxes: int = 3, decisions: int = 500, seed: int = 0) -> str:
-    """Write a data set of so many items to the new folder `root`, each with so many proposed boxes; the run's id.
-
-    `decisions` items, spread evenly, are decided by a reviewer. Everything is committed. The same seed draws the same
-    boxes; ids of files are new each time.
-    """
+def make(root: Path, count: int, boxes: int = 3, seed: int = 0) -> None:
+    """A data set of `count` items with a prediction each in a new Git repository at `root`, all committed."""
     root.mkdir(parents=True)
-    subprocess.run(["git", "-C", str(root), "init", "-q", "-b", "main"], check=True)
-    write_settings(root, root.name, "vision")
-    write_layout(root)
-    add_task(root, TASK, "box", [(None, label) for label in LABELS])
-    with (root / "trainset.toml").open("a") as stream:
-        stream.write(f'\n[reviewers.{REVIEWER}]\nname = "Ana Ruiz"\n')
+    history.init(root, own=True)
+    layout.write_settings(root, "synthetic", "vision")
+    layout.write_layout(root)
+    layout.add_task(root, "parts", "box", [(None, label) for label in LABELS])
     run = ulid()
-    chance = random.Random(seed)
-    labels = root / "labels"
-    _write(labels / "items", Header(trainset=SCHEMA, kind="items", started=_STARTED), map(_item, range(items)))
-    model = ModelHeader(name="synthetic", digest=digest(b"synthetic"), prelabeler="synthetic")
-    header = Header(trainset=SCHEMA, kind="runs", task=TASK, run=run, model=model, started=_STARTED)
-    step = max(1, items // max(1, decisions))
-    decided: list[bytes] = []
-
-    def outcomes() -> Iterator[bytes]:
-        with _Parts(root / "predictions" / TASK / run) as parts:
-            for number in range(items):
-                answer = _boxes(chance, boxes)
-                parts.write(b'{"item":"%b","annotations":%b}\n' % (_key(number), answer))
-                said = digest(answer).encode()
-                if number % step == 0 and len(decided) < decisions:
-                    decided.append(b'{"item":"%b","verdict":"accepted","from":{"run":"%b","digest":"%b"},"annotations":%b}'
-                                   % (_key(number), run.encode(), said, answer))  # fmt: skip
-                yield b'{"item":"%b","digest":"%b","count":%d}' % (_key(number), said, boxes)
-
-    _write(labels / "runs" / TASK, header, outcomes())
-    header = Header(trainset=SCHEMA, kind="decisions", task=TASK, reviewer=REVIEWER, started=_STARTED)
-    _write(labels / "decisions" / TASK / REVIEWER / _STARTED[:7], header, decided)
-    for command in (
-        ("add", "-A"),
-        ("-c", "user.name=Ana", "-c", "user.email=ana@example.org", "commit", "-qm", "synthetic"),
-    ):
-        subprocess.run(["git", "-C", str(root), *command], check=True)
-    return run
+    model = ModelHeader(name="drawn", digest=digest(b"drawn"), prelabeler="drawn")
+    keys = [f"media/{n // 1000:04}/{n:07}.jpg" for n in range(count)]
+    items = (Item(key=k, split=split_of(k, SPLITS), size=100_000, meta={"width": 640, "height": 480}) for k in keys)
+    write(
+        root,
+        Header(trainset=SCHEMA, kind="items"),
+        (msgspec.json.encode(ItemRecord(change="added", item=i)) for i in items),
+    )
+    outcomes: list[bytes] = []
+    write_predictions(root / "predictions" / "parts" / run, predictions(keys, boxes, random.Random(seed), outcomes))
+    write(root, Header(trainset=SCHEMA, kind="runs", task="parts", run=run, model=model), iter(outcomes))
+    repository = history.Repository(root)
+    repository.commit([path for _, path in repository.changed(["."])], "Draw a data set")
 
 
-def _key(number: int) -> bytes:
-    return b"media/%03d/%07d.jpg" % (number // 10_000, number)
+def predictions(keys: list[str], boxes: int, chance: random.Random, outcomes: list[bytes]) -> Iterator[bytes]:
+    """Lines of predictions; the outcomes that name them are added to a list."""
+    for key in keys:
+        found = [
+            {"type": "box", "id": f"p{n + 1}", "label": chance.choice(LABELS), "score": round(chance.betavariate(5, 2), 3),
+             "box": [round(chance.uniform(0, 500), 1), round(chance.uniform(0, 350), 1), 80.5, 60.5]}
+            for n in range(boxes)
+        ]  # fmt: skip
+        raw = msgspec.Raw(msgspec.json.encode(found))
+        outcomes.append(
+            msgspec.json.encode(Outcome(item=key, media=digest(key.encode()), digest=digest(raw), count=boxes))
+        )
+        yield msgspec.json.encode(Prediction(item=key, annotations=raw)) + b"\n"
 
 
-def _item(number: int) -> bytes:
-    split = SPLITS[number * 7 % 10].encode()
-    return (b'{"change":"added","item":{"key":"%b","split":"%b","size":%d,"meta":{"width":640,"height":480}}}'
-            % (_key(number), split, 50_000 + number % 1000))  # fmt: skip
+def write(root: Path, header: Header, bodies: Iterator[bytes]) -> None:
+    """Records in sealed label files, none larger than the tool's own."""
+    folder = root / "labels" / header.kind / (header.task or "")
+    folder.mkdir(parents=True, exist_ok=True)
+    for some in chunks(bodies, ROTATE // 250):
+        line = header_line(msgspec.structs.replace(header, started=now(), session=ulid()))
+        chain = Chain.start(line)
+        rows = [line, *(chain.append(body)[0] for body in some)]
+        (folder / f"{ulid()}.jsonl").write_bytes(b"\n".join([*rows, chain.end()]) + b"\n")
 
 
-def _boxes(chance: random.Random, count: int) -> bytes:
-    found = []
-    for n in range(count):
-        x, y, w, h = (round(chance.random() * most, 1) for most in (500, 380, 100, 80))
-        found.append({"type": "box", "id": f"p{n + 1}", "label": LABELS[int(chance.random() * len(LABELS))],
-                      "score": round(chance.random(), 4), "box": [x, y, w + 1, h + 1]})  # fmt: skip
-    return msgspec.json.encode(found)
-
-
-def _write(folder: Path, header: Header, bodies: Iterable[bytes]) -> None:
-    """Sealed label files with these records, as many as their size makes necessary."""
-    first = header_line(header)
-    chain = Chain.start(first)
-    with _Parts(folder, first + b"\n") as parts:
-        for body in bodies:
-            if parts.full:
-                parts.write(chain.end() + b"\n")
-                parts.close()
-                chain = Chain.start(first)
-            parts.write(chain.append(body)[0] + b"\n")
-        parts.write(chain.end() + b"\n")
-
-
-class _Parts:
-    """Files in a folder, the next one begun where one is full; `first` begins each."""
-
-    def __init__(self, folder: Path, first: bytes = b"") -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._first, self._size = folder, first, 0
-        self._stream = None
-
-    def __enter__(self) -> _Parts:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def full(self) -> bool:
-        return self._size > ROTATE
-
-    def write(self, data: bytes) -> None:
-        if self.full and not self._first:
-            self.close()
-        if self._stream is None:
-            self._stream = (self._folder / f"{ulid()}.jsonl").open("wb", buffering=1 << 20)
-            self._size = self._stream.write(self._first)
-        self._size += self._stream.write(data)
-
-    def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-        self._stream, self._size = None, 0
+def write_predictions(folder: Path, lines: Iterator[bytes]) -> None:
+    """Predictions in parts."""
+    folder.mkdir(parents=True)
+    for some in chunks(lines, ROTATE // 250):
+        (folder / f"{ulid()}.jsonl").write_bytes(b"".join(some))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Write a data set without media.")
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--items", type=int, default=1_000_000)
-    parser.add_argument("--boxes", type=int, default=3)
-    parser.add_argument("--decisions", type=int, default=500)
+    parser.add_argument("--items", type=int, default=200_000)
     arguments = parser.parse_args()
-    make(arguments.folder, arguments.items, arguments.boxes, arguments.decisions)
+    make(arguments.folder, arguments.items)
