@@ -151,7 +151,12 @@ def label_files(root):
 
 def record_ids(root):
     """The ids of all records below a dataset's labels."""
-    return {line[7:39].decode() for data in label_files(root).values() for line in data.split(b"\n") if line[:7] == b'{"id":"'}
+    return {
+        line[7:39].decode()
+        for data in label_files(root).values()
+        for line in data.split(b"\n")
+        if line[:7] == b'{"id":"'
+    }
 
 
 def label_file(bodies, end=True, **header):

@@ -14,17 +14,11 @@ from trainset.core.config import editing
 
 from .command import trainset
 
+NUT = {"label": "nut", "box": [1, 2, 3, 4]}
+
 
 def git(*args, cwd):
     return subprocess.run(["git", "-C", str(cwd), *args], capture_output=True, text=True, check=True).stdout.strip()
-
-
-@pytest.fixture(autouse=True)
-def identity(monkeypatch):
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "Ana Ruiz")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "ana@example.org")
-    monkeypatch.delenv("TRAINSET_REVIEWER", raising=False)
 
 
 def picture(path, *squares, size=(64, 48)):
@@ -46,6 +40,11 @@ def parts(tmp_path):
     trainset("add", root / "media", cwd=root)
     trainset("reviewer", "add", "ana", cwd=root)
     return root
+
+
+def correct(data, item, *annotations):
+    """Decide that an item holds just these."""
+    trainset("decide", item, "--verdict", "corrected", "--annotations", json.dumps(annotations), cwd=data)
 
 
 def states(root, *args):
@@ -196,16 +195,8 @@ def test_single_objects_are_accepted_by_rule_and_the_item_waits_for_complete(par
 def test_decide_accepts_corrects_flags_excludes_and_undoes(parts):
     trainset("prelabel", cwd=parts)
     trainset("decide", "media/p0.png", "--verdict", "accepted", cwd=parts)
-    trainset(
-        "decide",
-        "media/p1.png",
-        "--verdict",
-        "corrected",
-        "--annotations",
-        '[{"label": "nut", "box": [1, 2, 3, 4]}]',
-        cwd=parts,
-    )
-    trainset("decide", "media/p2.png", "--verdict", "corrected", "--annotations", "[]", cwd=parts)
+    correct(parts, "media/p1.png", NUT)
+    correct(parts, "media/p2.png")
     trainset("decide", "media/p3.png", "--verdict", "flagged", "--note", "what is this", cwd=parts)
     trainset("decide", "media/p4.png", "--verdict", "excluded", cwd=parts)
     assert states(parts) == {
@@ -280,18 +271,10 @@ def test_commit_says_what_was_decided_and_status_what_is_not_committed(parts):
 
 
 def test_export_at_a_revision_is_what_it_was_then(parts, tmp_path):
-    trainset(
-        "decide",
-        "media/p0.png",
-        "--verdict",
-        "corrected",
-        "--annotations",
-        '[{"label": "nut", "box": [1, 2, 3, 4]}]',
-        cwd=parts,
-    )
+    correct(parts, "media/p0.png", NUT)
     trainset("commit", cwd=parts)
     then = git("rev-parse", "HEAD", cwd=parts)
-    trainset("decide", "media/p0.png", "--verdict", "corrected", "--annotations", "[]", cwd=parts)
+    correct(parts, "media/p0.png")
     trainset("commit", cwd=parts)
     trainset("export", "jsonl", tmp_path / "then.jsonl", "--at", then, cwd=parts)
     trainset("export", "jsonl", tmp_path / "now.jsonl", cwd=parts)
@@ -301,8 +284,7 @@ def test_export_at_a_revision_is_what_it_was_then(parts, tmp_path):
 
 
 def test_strict_refuses_what_the_format_cannot_hold_and_leaves_nothing(parts, tmp_path):
-    trainset("decide", "media/p0.png", "--verdict", "corrected", "--annotations",
-             '[{"label": "nut", "box": [1, 2, 3, 4], "attributes": {"bent": true}}]', cwd=parts)  # fmt: skip
+    correct(parts, "media/p0.png", {**NUT, "attributes": {"bent": True}})
     assert "attributes" in trainset("export", "yolo", tmp_path / "out", "--strict", cwd=parts, code=1).err
     assert not (tmp_path / "out").exists()
     assert "attributes" in trainset("export", "yolo", tmp_path / "out", cwd=parts).err
@@ -312,7 +294,7 @@ def test_strict_refuses_what_the_format_cannot_hold_and_leaves_nothing(parts, tm
 def test_reviewed_empty_and_auto_accepted_travel_in_the_sidecar(parts, tmp_path):
     rules(parts, 'sure = { rule = "accept-above", score = 0.0 }\n')
     trainset("prelabel", cwd=parts)
-    trainset("decide", "media/empty.png", "--verdict", "corrected", "--annotations", "[]", cwd=parts)
+    correct(parts, "media/empty.png")
     before = {k: s for k, s in states(parts).items() if s in ("reviewed", "auto-accepted")}
     assert set(before.values()) == {"reviewed", "auto-accepted"}
     for name in ("coco", "voc", "yolo"):
@@ -351,15 +333,7 @@ def test_classes_go_through_csv_and_folders(tmp_path):
     trainset("add", "media", cwd=root)
     trainset("reviewer", "add", "ana", cwd=root)
     for n in range(4):
-        trainset(
-            "decide",
-            f"media/{n}.png",
-            "--verdict",
-            "corrected",
-            "--annotations",
-            json.dumps([{"label": ("cat", "dog")[n % 2]}]),
-            cwd=root,
-        )
+        correct(root, f"media/{n}.png", {"label": ("cat", "dog")[n % 2]})
     for name, dest in (("csv", "out.csv"), ("folder", "out")):
         trainset("export", name, tmp_path / dest, "--media", "none" if name == "csv" else "copy", cwd=root)
         again = tmp_path / f"again-{name}"
@@ -375,15 +349,7 @@ def test_classes_go_through_csv_and_folders(tmp_path):
 
 
 def test_the_api_reads_items_states_splits_and_pixels(parts):
-    trainset(
-        "decide",
-        "media/p0.png",
-        "--verdict",
-        "corrected",
-        "--annotations",
-        '[{"label": "nut", "box": [1, 2, 3, 4]}]',
-        cwd=parts,
-    )
+    correct(parts, "media/p0.png", NUT)
     with api.open(parts) as data:
         assert len(data) == 6 and data.states()["media/p0.png"] == "reviewed"
         assert sum(data.splits().values()) == 6

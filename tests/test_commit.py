@@ -272,11 +272,13 @@ def test_a_folder_outside_git_is_told_to_init(tmp_path):
 
 def test_a_machine_without_git_is_told_to_install_it(root):
     code = f"from tests.kit import open_\ntry: open_({str(root)!r})\nexcept Exception as e: print(type(e).__name__, e)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=HERE, env={"PATH": "/nowhere"}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=HERE, env={"PATH": "/nowhere"}, capture_output=True, text=True
+    )
     assert done.stdout.startswith("TrainsetError Git is not installed"), done.stderr
 
 
-@pytest.fixture(params=["data/set", "päth with spaces", 'quo"te\'d', "[brackets]*", "a$HOME b", "новый"])
+@pytest.fixture(params=["data/set", "päth with spaces", "quo\"te'd", "[brackets]*", "a$HOME b", "новый"])
 def inside(request, tmp_path):
     """A dataset in a folder of a larger repository, whose settings would ignore or filter its label files."""
     top = tmp_path / "house"

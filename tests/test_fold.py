@@ -15,7 +15,9 @@ PEOPLE, RULES = ("ana", "ben", "cy"), ("rule.sure", "rule.empty")
 
 def same(a, b):
     """A likeness that is not transitive: votes agree whose numbers differ by one at most."""
-    return len(a) == len(b) and all(abs(_number(x) - _number(y)) <= 1 for x, y in zip(sorted(a), sorted(b), strict=True))
+    return len(a) == len(b) and all(
+        abs(_number(x) - _number(y)) <= 1 for x, y in zip(sorted(a), sorted(b), strict=True)
+    )
 
 
 def _number(rid):
@@ -233,7 +235,9 @@ def test_a_flag_wins():
     assert found.reasons == ("flagged: blurred",)
 
 
-@pytest.mark.parametrize(("one", "other"), [("corrected", "excluded"), ("rejected", "corrected"), ("reopened", "corrected")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("corrected", "excluded"), ("rejected", "corrected"), ("reopened", "corrected")]
+)
 def test_any_other_mix_is_disputed(one, other):
     assert state(said("1=0", verdict=one), said("2=0", "ben", other)) == "disputed"
 
@@ -360,7 +364,9 @@ def test_a_word_on_an_object_replaces_one_on_the_whole_item_that_it_saw():
 def test_words_on_the_objects_of_two_proposals_are_two_positions():
     old, new = crop("1=0", "a"), crop("2=9", "a", "ben", proposal="q")
     assert state(old, new) == "disputed"
-    assert fold([old, crop("2=9", "a", "ben", on=["1=0"], proposal="q"), done("3", "a", proposal="q")], same).answer == ("2=9",)
+    assert fold(
+        [old, crop("2=9", "a", "ben", on=["1=0"], proposal="q"), done("3", "a", proposal="q")], same
+    ).answer == ("2=9",)
 
 
 def test_rules_on_a_later_proposal_leave_what_people_said_of_an_earlier_one():

@@ -221,7 +221,8 @@ def test_a_partial_clone_fetches_what_a_revision_needs_or_says_what_it_lacks(ori
     decide(origin, "n/1", "a")
     commit(origin)
     done = subprocess.run(
-        ["git", "clone", "-q", "--filter=blob:none", f"file://{origin.root}", str(tmp_path / "partial")], capture_output=True
+        ["git", "clone", "-q", "--filter=blob:none", f"file://{origin.root}", str(tmp_path / "partial")],
+        capture_output=True,
     )
     assert done.returncode == 0
     with open_(tmp_path / "partial", rev=first) as then:
@@ -239,7 +240,12 @@ def test_the_fingerprint_changes_with_head_and_index_and_with_nothing_else(origi
     seen = [repository.fingerprint()]
     (origin.root / "note").write_text("x")
     assert repository.fingerprint() == seen[0]
-    for command in (("add", "note"), ("commit", "-qm", "note"), ("checkout", "-q", "-b", "side"), ("reset", "-q", "HEAD~1")):
+    for command in (
+        ("add", "note"),
+        ("commit", "-qm", "note"),
+        ("checkout", "-q", "-b", "side"),
+        ("reset", "-q", "HEAD~1"),
+    ):
         git(origin.root, *command)
         assert repository.fingerprint() not in seen
         seen.append(repository.fingerprint())
@@ -297,7 +303,9 @@ def test_records_carry_the_file_that_they_continue(origin):
         decide(origin, "n/1", label, session=session)
         commit(origin)
     session.close()
-    headers = {path.rpartition("/")[2][:-6]: check(data)[0] for path, data in label_files(origin.root).items() if KINDS in path}
+    headers = {
+        path.rpartition("/")[2][:-6]: check(data)[0] for path, data in label_files(origin.root).items() if KINDS in path
+    }
     chain = [h.continues for h in headers.values()]
     assert chain.count(None) == 1
     assert set(chain) - {None} < set(headers)

@@ -19,6 +19,7 @@ from trainset.core.committing import commit
 from trainset.core.index import Index
 from trainset.core.journal import seal
 from trainset.core.model import Item, ItemRecord
+from trainset.core.routing import route
 from trainset.core.tree import WorkTree
 from trainset.errors import RecordError, TrainsetError
 
@@ -118,7 +119,11 @@ class Working(RuleBasedStateMachine):
         if runs:
             propose(self.dataset, {key: ("a", 0.5)}, run=runs[pick % len(runs)])
 
-    @rule(key=st.sampled_from(KEYS), media=st.sampled_from((None, "m1", "m2")), change=st.sampled_from(("changed", "removed")))
+    @rule(
+        key=st.sampled_from(KEYS),
+        media=st.sampled_from((None, "m1", "m2")),
+        change=st.sampled_from(("changed", "removed")),
+    )
     def change_an_item(self, key, media, change):
         writer = self.dataset.writer(self.dataset.header("items"))
         row = ItemRecord(change=change, item=Item(key=key, media=media))
@@ -212,7 +217,7 @@ class Working(RuleBasedStateMachine):
 
 TestWorking = Working.TestCase
 TestWorking.settings = settings(
-    max_examples=25, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=15, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -236,7 +241,9 @@ def write(root, name, data):
 def counting(dataset):
     """The paths that the index reads from now on."""
     read, seen = dataset.index.tree.read, []
-    dataset.index.tree.read = lambda path, offset=0, length=-1: seen.append((path, offset, length)) or read(path, offset, length)
+    dataset.index.tree.read = lambda path, offset=0, length=-1: (
+        seen.append((path, offset, length)) or read(path, offset, length)
+    )
     return seen
 
 
@@ -333,7 +340,9 @@ def test_an_item_of_an_impossible_size_takes_nothing_else_down(items, size):
     assert "n/8" in states(items)
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", b"\xff\n", b"{}\n", b'{"trainset":1,"kind":"decisions"}\n', b'{"trainset":99,"kind":"new"}\n'])
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"\xff\n", b"{}\n", b'{"trainset":1,"kind":"decisions"}\n', b'{"trainset":99,"kind":"new"}\n']
+)
 def test_a_file_that_is_none_of_ours_is_passed_over(items, data):
     write(items.root, "A", data)
     (items.root / "labels" / "A.jsonl").write_bytes(data)
@@ -505,6 +514,25 @@ def test_threads_may_ask_while_others_write(items):
     assert not errors
 
 
+def test_others_may_decide_while_rules_and_ranks_are_worked_out(root, items, monkeypatch):
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path, timeout, **more: connect(path, timeout=0.05, **more))
+    propose(items, dict.fromkeys(KEYS, ("a", 0.9)))
+
+    class Slow:
+        def rank(self, cases, context):
+            for case in cases:
+                with open_(root) as other:
+                    decide(other, case.item.key, "b", who="ben")
+                yield case.item.key, 1.0, "slowly"
+
+    items.kit.ranker = lambda name: Slow()
+    route(items, task(items))
+    items.index.refresh()
+    assert set(states(items).values()) == {"reviewed"}
+    assert items.index.db.execute("SELECT count(*) FROM rank").fetchone()[0] == 3
+
+
 def test_the_answer_changes_with_the_settings_that_the_fold_uses(root, items):
     propose(items, {"n/1": ("a", 0.9)}, model="one")
     propose(items, {"n/1": ("b", 0.9)}, model="two")
@@ -532,14 +560,16 @@ def pull(source, target):
 
 STEPS = st.one_of(
     st.tuples(st.just("say"), st.sampled_from(KEYS[:2]), st.sampled_from(("a", "b")), st.sampled_from(("ana", "ben"))),
-    st.tuples(st.just("say"), st.sampled_from(KEYS[:2]), st.sampled_from(("flagged", "reopened", "excluded")), st.just("cy")),
+    st.tuples(
+        st.just("say"), st.sampled_from(KEYS[:2]), st.sampled_from(("flagged", "reopened", "excluded")), st.just("cy")
+    ),
     st.tuples(st.just("withdraw"), st.sampled_from(KEYS[:2]), st.just(""), st.sampled_from(("ana", "ben", "cy"))),
     st.tuples(st.just("propose"), st.sampled_from(KEYS[:2]), st.sampled_from(("a", "c")), st.just("")),
     st.tuples(st.just("pull"), st.just(""), st.just(""), st.just("")),
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), STEPS), max_size=12))
 def test_two_clones_come_to_the_same_states_in_whatever_order_they_worked_and_merged(steps):
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -576,7 +606,9 @@ def test_two_clones_come_to_the_same_states_in_whatever_order_they_worked_and_me
         pull(roots[0], roots[1])
         pull(roots[1], roots[0])
         said = []
-        for root, clone in zip(roots, [*clones, *(stack.enter_context(open_(root)) for root in roots[2:])], strict=True):
+        for root, clone in zip(
+            roots, [*clones, *(stack.enter_context(open_(root)) for root in roots[2:])], strict=True
+        ):
             clone.index.refresh()
             said.append({name: rows for name, rows in clone.index.dump().items() if name != "file"})
             assert clone.index.dump()["file"] == rebuilt(clone)["file"], root

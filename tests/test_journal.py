@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import threading
 
 import pytest
@@ -85,7 +86,9 @@ def test_a_file_that_is_full_is_followed_by_another_that_says_so(root, writer, m
     names = [path.rpartition("/")[2].removesuffix(".jsonl") for path in label_files(root)]
     headers = {name: check(data)[0] for name, data in zip(names, label_files(root).values(), strict=True)}
     follows = {name: h.continues for name, h in headers.items()}
-    assert sorted(f for f in follows.values() if f) == sorted(set(names) - {n for n in names if n not in follows.values()})
+    assert sorted(f for f in follows.values() if f) == sorted(
+        set(names) - {n for n in names if n not in follows.values()}
+    )
     assert len({h.session for h in headers.values()}) == 1
 
 
@@ -161,12 +164,29 @@ def stage(root):
     git(root, "add", "-A")
 
 
+def forget_everything(root):
+    unlink(root)
+    shutil.rmtree(root / ".git" / "trainset", ignore_errors=True)
+
+
 def seal_them(root):
     for path in label_files(root):
         seal(root / path)
 
 
-BLOWS = [unlink, clean, stash, stash_and_pop, reset, switch, commit_and_leave, commit, stage, seal_them]
+BLOWS = [
+    unlink,
+    clean,
+    stash,
+    stash_and_pop,
+    reset,
+    switch,
+    commit_and_leave,
+    commit,
+    stage,
+    seal_them,
+    forget_everything,
+]
 
 
 @pytest.fixture

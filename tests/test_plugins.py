@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from .third_party_kit import CommandLine, audio_site, distribution
+from trainset.testing import CommandLine
+
+from .third_party_kit import audio_site, distribution
 
 GOOD = """
 from trainset.plugins import RankerSpec, hookimpl

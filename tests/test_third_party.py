@@ -14,10 +14,11 @@ from trainset.core.context import TaskContext
 from trainset.core.desk import ReviewDesk
 from trainset.core.keys import RESERVED_KEYS
 from trainset.plugins.registry import load
+from trainset.testing import CommandLine
 from trainset.tui.app import ReviewApp
 from trainset.workspace import Workspace
 
-from .third_party_kit import AUDIO, CommandLine, audio_site
+from .third_party_kit import AUDIO, audio_site
 
 TONES = {"a.wav": [(0.5, 1.0), (1.6, 2.1)], "b.wav": [(0.4, 0.9)], "c.wav": [(0.5, 2.7)], "d.wav": []}
 

@@ -85,7 +85,7 @@ def demo(folder: Path, modality: str | None, open_review: bool, seed: int) -> No
         say(f"5/5  exported to {where}")
     outcomes = [mine, *(_again(plugins, spec, seed + n) for n in range(1, SEEDS))]
     _report(outcomes, seed)
-    program = "trainset" if shutil.which("trainset") else str(Path(sys.argv[0]).resolve())
+    program = "trainset" if shutil.which("trainset") else f"{sys.executable} -m trainset"
     show(f"\nnext:\n  cd {folder}")
     for command in ("status", "items --where 'state = auto-accepted'", "log", f"demo --review ../{folder.name}-review"):
         show(f"  {program} {command}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from trainset.core.files import digest
@@ -61,12 +62,13 @@ class Blobs:
         """Give blobs back that Git took away before a commit held them, and let go of those that one holds."""
         for live in sorted(self._live.iterdir()) if self._live.is_dir() else ():
             path = self._folder / live.name
-            if git.has(path, live) or (not path.exists() and git.has(path, live, anywhere=True)):
-                live.unlink()
-            elif not path.exists():
-                make_folder(self._folder)
-                self._link(live, path)
-                sync_folder(self._folder)
+            with suppress(FileNotFoundError):  # another process let go of it just now
+                if git.has(path, live) or (not path.exists() and git.has(path, live, anywhere=True)):
+                    live.unlink()
+                elif not path.exists():
+                    make_folder(self._folder)
+                    self._link(live, path)
+                    sync_folder(self._folder)
 
     def _write(self, path: Path, data: bytes) -> None:
         self._drafts.mkdir(exist_ok=True)

@@ -11,7 +11,7 @@ from msgspec import Struct, json
 
 from trainset.core.config import FILE
 from trainset.core.dataset import Dataset
-from trainset.core.journal import seal, ulid
+from trainset.core.journal import forget, seal, ulid
 from trainset.core.records import lines, parse, read_header
 from trainset.core.tree import FOLDERS
 from trainset.errors import TrainsetError
@@ -46,7 +46,7 @@ def commit(dataset: Dataset, message: str | None = None) -> Committed | None:
     if not paths:
         return None
     identity = repository.commit(paths, text)
-    _forget_live(dataset, written)
+    forget(dataset.places, repository, written)
     dataset.blobs.recover(dataset.repository)
     dataset.index.refresh()
     return Committed(identity, text, len(paths), growing)
@@ -90,14 +90,6 @@ def _continued(dataset: Dataset, path: str) -> Path:
     file.rename(goes_on)
     dataset.repository.restore(path)
     return goes_on
-
-
-def _forget_live(dataset: Dataset, written: list[Path]) -> None:
-    """Drop the live files that the commit holds."""
-    for file in written:
-        live = dataset.places.live / file.name
-        if live.is_file() and dataset.repository.has(file, live):
-            live.unlink()
 
 
 def _growing(path: Path) -> bool:

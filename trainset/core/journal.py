@@ -10,7 +10,7 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -383,6 +383,17 @@ def recover(places: Places, git: GitView) -> list[Recovered]:
     with _exclusive(places.live):
         found = [_recover(places, git, live) for live in sorted(places.live.glob("*.jsonl"))]
     return [recovered for recovered in found if recovered is not None]
+
+
+def forget(places: Places, git: GitView, committed: Iterable[Path]) -> None:
+    """Drop the live files of label files that a commit holds now."""
+    if not places.live.is_dir():
+        return
+    with _exclusive(places.live):
+        for path in committed:
+            live = places.live / path.name
+            if live.is_file() and git.has(path, live):
+                live.unlink()
 
 
 def _recover(places: Places, git: GitView, live: Path) -> Recovered | None:

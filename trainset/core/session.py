@@ -238,15 +238,18 @@ class Session:
         while len(self._sittings) > KEPT_SITTINGS + 1:
             self._sittings.popitem(last=False)
 
+    def _show(self, view: View, item: Item, versions: Mapping[str, Sequence[Annotation]]) -> None:
+        view.open(item, versions, self._context)
+        if self.recent:
+            view.do("recent", None, self.recent[0])
+
     def _sit(self, entry: Entry) -> Sitting:
         item = Item(key=entry.key)
         try:
             item = self.desk.item(entry.key)
             versions = dict(self.desk.versions(item))
             view = self._make_view()
-            view.open(item, versions, self._context)
-            if self.recent:
-                view.do("recent", None, self.recent[0])
+            self._show(view, item, versions)
             aside = Aside(dict(self.desk.item_attributes(item)))
             proposed = bool(versions) and self.desk.state(item) != "unlabelled"
         except TrainsetError as error:
@@ -452,7 +455,7 @@ class Session:
             self.sitting.steps[:0] = decision.steps
         elif self.sitting.view is not None and decision.annotations is not None:
             versions = {"your withdrawn decision": decision.annotations, **self.sitting.versions}
-            self.sitting.view.open(self.sitting.item, versions, self._context)
+            self._show(self.sitting.view, self.sitting.item, versions)
         self.sitting.aside = decision.aside
         self.sitting.seconds = decision.seconds
         self.notice = Notice(f"withdrawn: {decision.item.key} {decision.verdict}", "saved")

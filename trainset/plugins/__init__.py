@@ -23,8 +23,16 @@ if TYPE_CHECKING:
     from trainset.core.files import *  # noqa: F403
     from trainset.core.protocols import *  # noqa: F403
     from trainset.core.scene import *  # noqa: F403
+    from trainset.core.tables import *  # noqa: F403
 
-_LAZY = ("trainset.core.protocols", "trainset.core.scene", "trainset.core.editing", "trainset.core.files", "trainset.core.pause")
+_LAZY = (
+    "trainset.core.protocols",
+    "trainset.core.scene",
+    "trainset.core.editing",
+    "trainset.core.files",
+    "trainset.core.pause",
+    "trainset.core.tables",
+)
 
 
 def __getattr__(name: str) -> Any:

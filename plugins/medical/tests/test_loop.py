@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -15,6 +13,7 @@ from trainset.commands.review import view_for
 from trainset.core.context import TaskContext
 from trainset.core.desk import ReviewDesk
 from trainset.plugins.registry import load
+from trainset.testing import CommandLine
 from trainset.tui.app import ReviewApp
 from trainset.workspace import Workspace
 
@@ -26,18 +25,7 @@ needs_real_data = pytest.mark.skipif(not os.environ.get("TRAINSET_REAL_DATA"), r
 
 @pytest.fixture
 def run(tmp_path):
-    identity = {
-        f"GIT_{who}_{what}": x for who in ("AUTHOR", "COMMITTER") for what, x in (("NAME", "Ana"), ("EMAIL", "a@b.c"))
-    }
-    environment = {**os.environ, **identity, "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
-
-    def trainset(*words, code=0):
-        done = subprocess.run([sys.executable, "-m", "trainset", *map(str, words)], cwd=tmp_path, env=environment,
-                              capture_output=True, text=True, check=False)  # fmt: skip
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + (done.stderr if code else "")
-
-    return trainset
+    return CommandLine(tmp_path)
 
 
 def review(data, *keys):

@@ -3,11 +3,11 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from trainset.testing import CommandLine
 
 REAL = Path(os.environ.get("TRAINSET_REAL_DATA", "")) / "nlp"
 needs_real_data = pytest.mark.skipif(not os.environ.get("TRAINSET_REAL_DATA"), reason="TRAINSET_REAL_DATA is not set")
@@ -21,18 +21,7 @@ ROWS = [
 
 @pytest.fixture
 def run(tmp_path):
-    identity = {
-        f"GIT_{who}_{what}": x for who in ("AUTHOR", "COMMITTER") for what, x in (("NAME", "Ana"), ("EMAIL", "a@b.c"))
-    }
-    environment = {**os.environ, **identity, "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
-
-    def trainset(*words, code=0, stdin=None):
-        done = subprocess.run([sys.executable, "-m", "trainset", *map(str, words)], cwd=tmp_path, env=environment,
-                              input=stdin, capture_output=True, text=True, check=False)  # fmt: skip
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + (done.stderr if code else "")
-
-    return trainset
+    return CommandLine(tmp_path)
 
 
 def table(path, rows, header=("uid", "body", "label")):
@@ -90,5 +79,5 @@ def test_real_intents_come_in_as_decisions_once(tmp_path, run):
     assert "3,080 unchanged" in run("-C", data, "import", "auto", source, "--reviewer", "ana")
     run("-C", data, "export", "csv", tmp_path / "out.csv")
     with source.open(newline="") as before, (tmp_path / "out.csv").open(newline="") as after:
-        was = [(r["text"], r["category"]) for r in csv.DictReader(before)]
-        assert [(r["text"], r["label"]) for r in csv.DictReader(after)] == was
+        was = sorted((r["text"], r["category"]) for r in csv.DictReader(before))
+        assert sorted((r["text"], r["label"]) for r in csv.DictReader(after)) == was

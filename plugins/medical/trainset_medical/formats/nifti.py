@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import nibabel as nib
@@ -35,11 +35,11 @@ class NiftiImporter:
         maps = list(_maps(src))
         if not maps:
             return None
-        if _table(src) is not None:
-            return Recognition(evidence=[f"{TABLE} names the values of {len(maps)} image(s)"], confidence=0.9)
         try:
+            if _table(src) is not None:
+                return Recognition(evidence=[f"{TABLE} names the values of {len(maps)} image(s)"], confidence=0.9)
             told = int(open_nifti(maps[0]).header["intent_code"]) == LABEL_MAP
-        except (MediaError, OSError):
+        except (TrainsetError, OSError):
             return None
         return Recognition(evidence=[f"the header of {maps[0].name} says label map"], confidence=0.8) if told else None
 
@@ -63,7 +63,15 @@ class NiftiImporter:
 
 
 def _maps(src: Path) -> Iterator[Path]:
-    return (path for path in walk(src) if is_nifti(path)) if src.exists() else iter(())
+    """The label maps at or below `src`; a volume that came along with its own, as `NiftiExporter` writes it, is none."""
+    found = [path for path in walk(src) if is_nifti(path)] if src.exists() else []
+    beside = {_map_of(path) for path in found} & set(found)
+    return (path for path in found if _map_of(path) not in beside)
+
+
+def _map_of(volume: Path) -> Path:
+    """Where the label map of a volume stands."""
+    return volume.with_name(f"{volume.name[: volume.name.lower().rindex('.nii')]}{MARK}.nii.gz")
 
 
 def _table(src: Path) -> dict[int, str] | None:
@@ -78,7 +86,7 @@ def _table(src: Path) -> dict[int, str] | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainsetError(
-            f"{path}: it is no table of labels: {error!r}", hint="its columns are index and name"
+            f"{path}: it is no table of labels: {type(error).__name__}: {error}", hint="its columns are index and name"
         ) from error
 
 
@@ -142,13 +150,8 @@ class NiftiExporter:
             source = open_nifti(context.media.path(row.item))
             data, lost = _painted(row, tuple(source.shape), context.task)
             yield from lost
-            _save(data, source, dest / _name(row.name))
+            _save(data, source, _map_of(dest / row.name))
             context.place(row.item, dest / row.name)
-
-
-def _name(name: str) -> PurePosixPath:
-    path = PurePosixPath(name)
-    return path.with_name(f"{path.name[: path.name.lower().rindex('.nii')]}{MARK}.nii.gz")
 
 
 def _painted(row: Labelled, shape: tuple[int, ...], task: Task) -> tuple[NDArray[Any], list[Loss]]:

@@ -116,6 +116,7 @@ class CsvExporter:
     losses: Mapping[str, str] = {
         "types": "annotations of other types are left out",
         "attributes": "attributes of classes are left out",
+        "tracks": "track ids are left out",
         "item-attributes": "attributes of the text as a whole are left out",
         "notes": "notes are left out",
         "texts": "the cell of a text that this machine cannot read is empty",
@@ -153,5 +154,8 @@ def _lost(row: Labelled) -> Iterator[Loss]:
     for annotation in row.annotations:
         if not isinstance(annotation, Class):
             yield Loss("types", row.item.key, annotation.id)
-        elif annotation.attributes:
+            continue
+        if annotation.attributes:
             yield Loss("attributes", row.item.key, ", ".join(annotation.attributes))
+        if annotation.track is not None:
+            yield Loss("tracks", row.item.key, annotation.track)

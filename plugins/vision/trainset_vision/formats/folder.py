@@ -29,15 +29,13 @@ class FolderImporter:
 
     def classes(self, src: Path) -> Sequence[tuple[int | None, str]]:
         """The names of the folders, by name: folders have no other order."""
-        return [(None, name) for name in sorted({name for _, name, _ in _class_folders(src)})]
+        return [(None, name) for name in sorted({name for _, name, _ in _class_folders(_checked(src))})]
 
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
         """An item for each image."""
-        if not src.is_dir():
-            raise TrainsetError(f"{src}: this is no folder", hint="name the folder that holds a folder for each class")
         tally = Tally()
         empty = True
-        for split, name, folder in _class_folders(src):
+        for split, name, folder in _class_folders(_checked(src)):
             empty = False
             for path in images_below(folder):
                 ways = [path.relative_to(base).as_posix() for base in (src, folder.parent, folder)]
@@ -49,6 +47,12 @@ class FolderImporter:
             if path.is_file() and is_image(path):
                 tally.add("images are in no class's folder and are left out", path.name)
         yield from tally.problems(str(src))
+
+
+def _checked(src: Path) -> Path:
+    if not src.is_dir():
+        raise TrainsetError(f"{src}: this is no folder", hint="name the folder that holds a folder for each class")
+    return src
 
 
 def _folders(path: Path) -> list[Path]:

@@ -46,16 +46,12 @@ def trainset_formats():
 @hookimpl
 def trainset_views():
     yield plugins.ViewSpec(
-        name="waveform",
-        modality="audio",
-        tasks=("segment",),
-        factory="trainset_audio.view:Waveform",
-        summary="waveforms",
+        name="waveform", modality="audio", tasks=("segment",), factory="trainset_audio.view:Waveform", summary="waves"
     )
 
 
 @hookimpl
 def trainset_demos():
     yield plugins.DemoSpec(
-        name="tones", modality="audio", factory="trainset_audio.demo:Tones", summary="Beeps in noise"
+        name="tones", modality="audio", factory="trainset_audio.demo:Tones", summary="tones in noise"
     )

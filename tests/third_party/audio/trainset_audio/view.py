@@ -3,31 +3,32 @@
 import numpy as np
 from msgspec.structs import replace
 
-from trainset.plugins import Editor, Key, Picture, Point, Rect, Scene, Shape
+from trainset.plugins import Editor, EditorView, Key, Picture, Point, Rect, Scene, Shape
+from trainset_audio.segments import Segment
 
 WIDTH, HEIGHT = 512, 64
 
 
-class Waveform:
+class Waveform(EditorView):
     keys = (Key("w", "split", "split the segment"), Key("h", "move", "earlier", -0.05), Key("l", "move", "later", 0.05))
 
     def open(self, item, versions, context):
         self.end, self.picture = item.meta["duration"], draw(context.media.load(item), WIDTH)
         self.editor = Editor(item, context.task, versions)
-        self.undo, self.redo, self.lines = self.editor.undo, self.editor.redo, self.editor.lines
 
     def scene(self, viewport):
         place, shapes = Rect(0, 0, WIDTH, HEIGHT), []
         for a, line in zip(self.editor.objects, self.lines(), strict=True):
-            start, end = (t / self.end * WIDTH for t in a.segment)
-            corners = (Point(start, 1), Point(end, HEIGHT - 1))
-            shapes.append(Shape("box", corners, line.text, line.color, line.selected))
+            if isinstance(a, Segment):
+                start, end = (t / self.end * WIDTH for t in a.segment)
+                corners = (Point(start, 1), Point(end, HEIGHT - 1))
+                shapes.append(Shape("box", corners, line.text, line.color, line.selected))
         return Scene(place, [Picture(self.picture, place)], shapes=shapes)
 
     def do(self, command, at=None, argument=None):
         chosen = self.editor.chosen()
-        if chosen is None or command not in ("move", "split"):
-            return self.editor.command(command, argument)
+        if command not in ("move", "split") or not isinstance(chosen, Segment):
+            return super().do(command, at, argument)
         start, end = chosen.segment
         if command == "move":
             by = min(max(argument, -start), self.end - end)
@@ -37,11 +38,8 @@ class Waveform:
         parts = [p for a in self.editor.objects for p in ([first, second] if a is chosen else [a])]
         return self.editor.change("split", tuple(parts), first.id)
 
-    def annotations(self):
-        return self.editor.objects
-
     def thumbnail(self, item, focus, size, context):
-        start, end = focus.segment if focus else (0, item.meta["duration"])
+        start, end = focus.segment if isinstance(focus, Segment) else (0, item.meta["duration"])
         part = context.media.load(item)[int(start * item.meta["rate"]) : int(end * item.meta["rate"])]
         return Scene(place := Rect(0, 0, size.columns, size.rows * 2), [Picture(draw(part, size.columns), place)])
 

@@ -1,0 +1,146 @@
+"""What the core gives a plugin's objects to work with, held in memory: a context, its media, and items of files."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainset.core.codec import Codec
+from trainset.core.exporting import MediaMode, place
+from trainset.core.importing import Names
+from trainset.core.matching import ClassOps, likeness, tag_of
+from trainset.core.model import Annotation, Class, Item, Opaque, Task
+from trainset.core.protocols import AnnotationOps, ItemDraft, Modality
+from trainset.core.scene import Rect
+from trainset.errors import MediaError
+
+
+@dataclass
+class MemoryContext:
+    """A `Context`, `ImportContext` and `ExportContext` without a dataset.
+
+    `items` are what `find` knows. Media are files in `folder`, by the items' paths; what `media.load` gives is
+    `loaded`, by key, and else what `modality` loads of the files. `ops` compare annotations, by their struct; a `Class`
+    needs none. `runs` hold what models said: annotations by run and item key, the run that is shown first.
+    `placed` collects where an export put media.
+    """
+
+    task: Task
+    items: Sequence[Item] = ()
+    _: KW_ONLY
+    settings: Any = None
+    folder: Path | None = None
+    loaded: Mapping[str, Any] = field(default_factory=dict)
+    modality: Modality | None = None
+    ops: Mapping[type[Annotation], AnnotationOps] = field(default_factory=dict)
+    runs: Mapping[str, Mapping[str, Sequence[Annotation]]] = field(default_factory=dict)
+    media_mode: MediaMode = "none"
+    splits: Sequence[str] = ()
+    placed: list[Path] = field(default_factory=list)
+
+    @property
+    def media(self) -> MemoryMedia:
+        """The items' media."""
+        return MemoryMedia(self.folder, self.loaded, self.modality)
+
+    def counts(self) -> Mapping[str, int]:
+        """Annotations by label, of the run that is shown."""
+        shown = next(iter(self.runs.values()), {})
+        return Counter(a.label for some in shown.values() for a in some if a.label is not None)
+
+    def proposals(self, item: Item) -> Mapping[str, Sequence[Annotation]]:
+        """What each run says of an item."""
+        return {run: said[item.key] for run, said in self.runs.items() if item.key in said}
+
+    def model(self, run: str) -> str:
+        """A run's model is called as the run."""
+        return run
+
+    def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
+        """`(len(a), len(b))` by `ops`, 0 between different types."""
+        return likeness(a, b, item, self._ops)
+
+    def extent(self, annotation: Annotation, item: Item) -> Rect | None:
+        """By `ops`, None for what no plugin knows."""
+        return None if isinstance(annotation, Opaque) else self._ops(tag_of(annotation)).extent(annotation, item)
+
+    def frame(self, item: Item) -> Rect | None:
+        """The modality's, None without one."""
+        return self.modality.frame(item) if self.modality else None
+
+    def find(self, name: str) -> Item | None:
+        """The item that `import` would find by this name."""
+        key = Names(item.key for item in self.items).find(name)
+        return next((item for item in self.items if item.key == key), None)
+
+    def decode(self, raw: bytes) -> Sequence[Annotation]:
+        """Annotations of the structs in `ops`, and classes, as they are stored."""
+        return Codec({_tag(kind): kind for kind in self._known}).decode(raw, strict=True)
+
+    def place(self, item: Item, to: Path) -> None:
+        """Copy or link the item's files, as `media_mode` says."""
+        self.placed.append(to)
+        place(self.media, self.media_mode, item, to)
+
+    @property
+    def _known(self) -> dict[type[Annotation], AnnotationOps]:
+        return {Class: ClassOps(), **self.ops}
+
+    def _ops(self, tag: str) -> AnnotationOps:
+        for kind, ops in self._known.items():
+            if _tag(kind) == tag:
+                return ops
+        raise LookupError(f"the context was given no `ops` for annotations of type {tag!r}")
+
+
+def _tag(kind: type[Annotation]) -> str:
+    return str(kind.__struct_config__.tag)
+
+
+@dataclass(frozen=True)
+class MemoryMedia:
+    """The `Media` of a `MemoryContext`."""
+
+    folder: Path | None
+    loaded: Mapping[str, Any]
+    modality: Modality | None
+
+    def path(self, item: Item, part: str = "") -> Path:
+        """The file of a part; MediaError without a folder of media."""
+        if self.folder is None:
+            raise MediaError(f"this machine does not know where source {item.source!r} lies")
+        return self.folder / item.path(part)
+
+    def load(self, item: Item) -> Any:
+        """What was given as loaded, else what the modality loads; MediaError where there is neither."""
+        if item.key in self.loaded:
+            return self.loaded[item.key]
+        if self.modality is None:
+            raise MediaError(f"{item.key} is not there")
+        paths = {part: self.path(item, part) for part in item.parts or ("",)}
+        try:
+            return self.modality.load(paths, item)
+        except FileNotFoundError as error:
+            raise MediaError(f"{error.filename} is not there") from error
+
+
+def item_of(draft: ItemDraft, folder: Path) -> Item:
+    """The item of source `media` that `add` would make of a draft, where that source is `folder`."""
+    paths = {part: path.relative_to(folder).as_posix() for part, path in draft.parts.items()}
+    path = unicodedata.normalize("NFC", next(iter(paths.values())))
+    key = f"media/{path}" + ("" if draft.row is None else f"#{unicodedata.normalize('NFC', draft.row)}")
+    plain = paths == {"": path}
+    return Item(key=key, parts={} if plain else paths, group=draft.group, meta=dict(draft.meta))
+
+
+def items_in(folder: Path, modality: Modality, settings: Any = None) -> list[Item]:
+    """The items that `add` would make of a folder; what is skipped is left out. `settings` as for `Modality.scan`."""
+    found = modality.scan(folder, {} if settings is None else settings)
+    return [item_of(draft, folder) for draft in found if isinstance(draft, ItemDraft)]
