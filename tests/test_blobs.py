@@ -22,7 +22,9 @@ def scans(tmp_path, monkeypatch):
     root = tmp_path / "scans"
     trainset("init", root, "--modality", "medical", "--task", "cord:volume-mask:cord", cwd=tmp_path)
     chance = np.random.default_rng(0)
-    nibabel.save(nibabel.Nifti1Image(chance.random((64, 64, 40)).astype(np.float32), np.eye(4)), root / "media" / "a.nii.gz")
+    nibabel.save(
+        nibabel.Nifti1Image(chance.random((64, 64, 40)).astype(np.float32), np.eye(4)), root / "media" / "a.nii.gz"
+    )
     trainset("add", "media", cwd=root)
     trainset("reviewer", "add", "ana", cwd=root)
     trainset("prelabel", cwd=root)
@@ -45,7 +47,11 @@ def answer(root, rev=None):
 
 def test_a_large_annotation_goes_to_a_blob_and_comes_back_whole(scans):
     assert len(blobs(scans)) == 1
-    line = max((scans / "labels" / "decisions").rglob("*.jsonl"), key=lambda p: p.stat().st_size).read_text().splitlines()[1]
+    line = (
+        max((scans / "labels" / "decisions").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+        .read_text()
+        .splitlines()[1]
+    )
     assert len(line) < 1000 and json.loads(line)["annotations"][0]["blob"] == blobs(scans)[0].name
     with api.open(scans) as data:
         assert answer(scans) == data["media/a.nii.gz"].proposal()

@@ -31,7 +31,9 @@ def test_typed_annotations_come_back_as_they_were(annotations):
     assert CODEC.decode(CODEC.encode(given_ids)) == given_ids
 
 
-json_values = st.recursive(values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=6)
+json_values = st.recursive(
+    values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=6
+)
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=4))
@@ -67,7 +69,11 @@ def test_numbers_that_are_not_finite_are_refused(value):
 def test_ids_are_unique_within_a_record():
     with pytest.raises(RecordError, match="id"):
         CODEC.encode([Class(id="a", label="x"), Class(id="a", label="y")])
-    assert [a.id for a in with_ids([Class(label="x"), Class(id="a1", label="y"), Class(id="a1", label="z")])] == ["a2", "a1", "a3"]
+    assert [a.id for a in with_ids([Class(label="x"), Class(id="a1", label="y"), Class(id="a1", label="z")])] == [
+        "a2",
+        "a1",
+        "a3",
+    ]
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", b'[{"id":"a"}]', b"[", b"\xff"])

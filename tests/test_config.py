@@ -49,7 +49,9 @@ def test_the_definition_changes_with_the_meaning_of_an_answer_and_with_nothing_e
 
 
 def test_labels_are_known_by_id_and_title_and_active_ones_go_by_index():
-    text = TASK.replace("nut = { index = 4 }", 'nut = { index = 4, name = "Hex nut" }\nbolt = { index = 1, retired = true }')
+    text = TASK.replace(
+        "nut = { index = 4 }", 'nut = { index = 4, name = "Hex nut" }\nbolt = { index = 1, retired = true }'
+    )
     task = read(text, "x").task("parts")
     assert task.label("Hex nut") is task.label("nut")
     assert [x.id for x in task.active] == ["screw", "nut"]

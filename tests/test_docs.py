@@ -23,7 +23,7 @@ import click
 import msgspec
 import pytest
 
-from trainset import cli
+from trainset import cli, testing
 from trainset.core import config, editing, layout, model, protocols, scene
 from trainset.plugins import builtin, hookspecs, specs
 from trainset.plugins.manager import HOOKS
@@ -318,6 +318,12 @@ def test_every_annotation_type_and_field_of_records_is_documented():
         assert f"| `{spec.tag}` |" in page
 
 
+def test_everything_in_the_kit_for_tests_is_documented():
+    page = text_of("hooks.md").partition("## Testing a plugin")[2]
+    for name in testing.__all__:
+        assert f"`{name}" in page, name
+
+
 def test_every_state_and_verdict_is_explained():
     page = text_of("concepts.md")
     for word in (*model.State.__args__, *model.Verdict.__args__):
@@ -400,6 +406,9 @@ def test_the_example_of_a_plugin_works(parts, monkeypatch):
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.delitem(sys.modules, "trainset_elongated", raising=False)
     assert "trainset-elongated 0.1\n  rule          elongated" in parts("trainset plugins")
+    tests = {}
+    exec(re.search(r"`test_elongated.py`:\n\n```python\n(.*?)```", page, re.S)[1], tests)  # the page's own example
+    tests["test_it_keeps_the_contract"]()
     parts.insert("[tasks.parts.rules]\nelongated = { above = 2.5 }\n")
     assert re.search(r"person +elongated +\d+", parts("trainset route --dry-run"))
     assert "times as long as wide" in parts("trainset route --yes") + parts("cat trainset.toml") + code

@@ -75,7 +75,10 @@ def test_min_score_finds_each_object_below_the_bound_of_its_label():
 
 def test_accept_above_takes_items_all_of_whose_objects_reach_the_bound():
     settings = rules.AcceptAboveSettings(score=0.9, labels={"b": 0.5})
-    sure, unsure = case(bar(0, 9, score=0.95), bar(20, 30, "b", 0.6)), case(bar(0, 9, score=0.95), bar(20, 30, score=0.8), key="u")
+    sure, unsure = (
+        case(bar(0, 9, score=0.95), bar(20, 30, "b", 0.6)),
+        case(bar(0, 9, score=0.95), bar(20, 30, score=0.8), key="u"),
+    )
     assert found(rules.AcceptAbove(), settings, sure, unsure) == [("k", "accept", None)]
 
 
@@ -86,11 +89,15 @@ def test_accept_above_never_takes_an_item_without_objects_or_without_scores():
 
 def test_accept_above_on_objects_takes_single_ones():
     settings = rules.AcceptAboveSettings(score=0.9, on="objects")
-    assert found(rules.AcceptAbove(), settings, case(bar(0, 9, score=0.95), bar(20, 30, score=0.8))) == [("k", "accept", "a0")]
+    assert found(rules.AcceptAbove(), settings, case(bar(0, 9, score=0.95), bar(20, 30, score=0.8))) == [
+        ("k", "accept", "a0")
+    ]
 
 
 def test_only_accept_empty_takes_what_has_no_objects():
-    assert found(rules.AcceptEmpty(), rules.AcceptEmptySettings(), case(), case(bar(0, 9), key="x")) == [("k", "accept", None)]
+    assert found(rules.AcceptEmpty(), rules.AcceptEmptySettings(), case(), case(bar(0, 9), key="x")) == [
+        ("k", "accept", None)
+    ]
     nothing_at_hand = Case(Item(key="k"), "unlabelled", None, None)
     assert found(rules.AcceptEmpty(), rules.AcceptEmptySettings(), nothing_at_hand) == []
 
@@ -111,7 +118,10 @@ def test_classes_have_no_place_and_never_overlap():
 def test_small_objects_and_those_at_the_edge():
     objects = case(bar(0, 30), bar(40, 40.5), bar(80, 100))
     assert found(rules.SmallObject(), rules.SmallObjectSettings(below=0.01), objects) == [("k", "review", "a40")]
-    assert found(rules.TouchesEdge(), rules.TouchesEdgeSettings(margin=0.5), objects) == [("k", "review", "a0"), ("k", "review", "a80")]
+    assert found(rules.TouchesEdge(), rules.TouchesEdgeSettings(margin=0.5), objects) == [
+        ("k", "review", "a0"),
+        ("k", "review", "a80"),
+    ]
 
 
 def test_count_out_of_range_in_all_and_by_label():
@@ -133,13 +143,17 @@ def test_models_disagree_where_another_run_has_other_objects():
 
 def test_rare_labels_are_rare_within_the_task():
     settings = rules.RareLabelSettings(share=0.1)
-    assert found(rules.RareLabel(), settings, case(bar(0, 9), bar(20, 30, "b")), counts={"a": 99, "b": 1}) == [("k", "review", None)]
+    assert found(rules.RareLabel(), settings, case(bar(0, 9), bar(20, 30, "b")), counts={"a": 99, "b": 1}) == [
+        ("k", "review", None)
+    ]
 
 
 def test_a_random_audit_is_the_same_for_a_seed_and_near_its_share():
     cases = [case(key=f"k{n}") for n in range(2000)]
     drawn = {f[0] for f in found(rules.RandomAudit(), rules.RandomAuditSettings(share=0.2, seed=1), *cases)}
-    assert drawn == {f[0] for f in found(rules.RandomAudit(), rules.RandomAuditSettings(share=0.2, seed=1), *reversed(cases))}
+    assert drawn == {
+        f[0] for f in found(rules.RandomAudit(), rules.RandomAuditSettings(share=0.2, seed=1), *reversed(cases))
+    }
     assert 320 < len(drawn) < 480
     assert drawn != {f[0] for f in found(rules.RandomAudit(), rules.RandomAuditSettings(share=0.2, seed=2), *cases)}
 
@@ -158,8 +172,10 @@ def test_uncertain_puts_scores_near_one_half_first_and_items_without_proposal_la
 
 def test_disagreement_puts_what_runs_differ_on_first():
     shown = case(bar(0, 10, score=0.9))
-    (_, apart, _), = queue.Disagreement().rank([shown], Context(runs={"r1": shown.annotations, "r2": [bar(50, 60)]}))
-    (_, together, _), = queue.Disagreement().rank([shown], Context(runs={"r1": shown.annotations, "r2": [bar(0, 10)]}))
+    ((_, apart, _),) = queue.Disagreement().rank([shown], Context(runs={"r1": shown.annotations, "r2": [bar(50, 60)]}))
+    ((_, together, _),) = queue.Disagreement().rank(
+        [shown], Context(runs={"r1": shown.annotations, "r2": [bar(0, 10)]})
+    )
     assert (apart, together) == (1, 0)
 
 

@@ -12,9 +12,23 @@ from trainset.commands.review import view_for
 from trainset.core.config import editing
 from trainset.core.context import TaskContext
 from trainset.core.desk import ReviewDesk
-from trainset.core.keys import RESERVED_KEYS
+from trainset.core.model import Attribute, Label, Task
+from trainset.plugins import Case, Labelled
 from trainset.plugins.registry import load
-from trainset.testing import CommandLine
+from trainset.testing import (
+    CommandLine,
+    MemoryContext,
+    check_annotations,
+    check_demo,
+    check_exporter,
+    check_modality,
+    check_plugin,
+    check_prelabeler,
+    check_rule,
+    check_view,
+    dataset,
+    items_in,
+)
 from trainset.tui.app import ReviewApp
 from trainset.workspace import Workspace
 
@@ -42,19 +56,17 @@ def site(tmp_path):
 @pytest.fixture
 def calls(tmp_path, site):
     """A data set of four recordings with proposals, routed; the command line in it, with the plugin."""
-    outside, root = CommandLine(tmp_path, site), tmp_path / "calls"
-    outside("init", root, "--modality", "audio", "--task", "calls:segment:bird,frog")
+    root = tmp_path / "calls"
+    inside = dataset(root, "audio", "calls:segment:bird,frog", site=site)
     for name, tones in TONES.items():
         record(root / "media" / name, tones)
     (root / "media" / "broken.wav").write_bytes(b"RIFF....")
     with editing(root) as document:
         rules = {"unusual-length": {"times": 2.0}, "accept-above": {"score": 0.9}}
         document["tasks"]["calls"]["rules"] = rules
-    inside = CommandLine(root, site)
     added = inside.both("add", "media")
     assert "4 items added" in added.stdout
     assert "broken.wav: not a WAV file" in added.stderr
-    inside("reviewer", "add", "ana")
     inside.prelabelled = inside("prelabel", "--yes")
     return inside
 
@@ -136,6 +148,28 @@ def here(site, monkeypatch):
         del sys.modules[name]
 
 
+def test_everything_that_it_registers_keeps_the_contract(here, tmp_path):
+    from trainset_audio import audacity, demo, energy, segments, view, wav
+
+    check_plugin("trainset_audio.plugin")
+    check_demo(demo.Tones, wav.Audio(), tmp_path / "demo")
+    folder, modality = tmp_path / "demo" / "first" / "media", wav.Audio()
+    (tmp_path / "broken.wav").write_bytes(b"RIFF....")
+    check_modality(modality, sorted(folder.iterdir())[:2], [tmp_path / "broken.wav"])
+    items = items_in(folder, modality)[:3]
+    labels = (Label(id="bird", index=0), Label(id="frog", index=1))
+    task = Task(name="calls", type="segment", labels=labels, attributes=(Attribute(name="near", type="flag"),))
+    some = [segments.Segment(id=f"p{n}", label="bird", segment=(n, n + 1.5)) for n in range(3)]
+    settings, ops = segments.UnusualLengthSettings(), {segments.Segment: segments.SegmentOps()}
+    context = MemoryContext(task, items, settings=settings, folder=folder, modality=modality, ops=ops)
+    check_annotations(segments.Segment, segments.SegmentOps(), some, items[0])
+    check_prelabeler(energy.Energy(energy.EnergySettings(), task), items, context, ["bird"])
+    check_rule(segments.UnusualLength(), [Case(i, "predicted", some, "r") for i in items], context, whole_task=True)
+    check_view(view.Waveform, items[0], {"energy": some}, context)
+    rows = [Labelled(item=i, name=i.path(), annotations=some, state="reviewed") for i in items]
+    assert check_exporter(audacity.AudacityExporter(), rows, context, tmp_path / "tracks") == []
+
+
 def test_the_loop_ends_in_a_verified_commit_and_label_tracks_beside_their_recordings(calls, here, tmp_path):
     plugins = Workspace()
     with plugins.open(calls.cwd) as opened:
@@ -143,7 +177,6 @@ def test_the_loop_ends_in_a_verified_commit_and_label_tracks_beside_their_record
         spec = view_for(plugins.registry, opened, task.type)
         desk = ReviewDesk(opened, task, "ana")
         view = load(spec.factory)
-        assert not {key.key for key in view.keys} & RESERVED_KEYS
         assert desk.queue()[0].key
 
         async def review():

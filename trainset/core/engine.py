@@ -25,7 +25,7 @@ from trainset.core.codec import with_ids
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset
 from trainset.core.files import chunks, digest
-from trainset.core.journal import ROTATE, Writer, make_folder, sync_folder, ulid
+from trainset.core.journal import ROTATE, Writer, open_new, sync_folder, ulid
 from trainset.core.model import Annotation, Item, ModelHeader, Outcome, Prediction, Task
 from trainset.core.protocols import Prelabeler
 from trainset.errors import ModelError, RecordError, TrainsetError
@@ -345,16 +345,16 @@ class RunWriter:
 
     def _open(self) -> None:
         if self._fd < 0:
-            make_folder(self._folder)
             self._path = self._folder / f"{ulid()}.jsonl"
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._fd = open_new(self._path)
             fcntl.flock(self._fd, fcntl.LOCK_EX)  # `commit` leaves a file alone that is still growing
             sync_folder(self._folder)
 
     def _reattach(self) -> None:
         """Where Git took the file away, write what it holds anew: no outcome names what is not there."""
-        if self._path.exists() and os.path.samestat(self._path.stat(), os.fstat(self._fd)):
-            return
+        with suppress(FileNotFoundError):
+            if os.path.samestat(self._path.stat(), os.fstat(self._fd)):
+                return
         data = os.pread(self._fd, self._size, 0)
         self._close()
         self._open()

@@ -68,19 +68,20 @@ class Names:
     def __init__(self, keys: Iterable[str]) -> None:
         self._keys: dict[str, list[str]] = {}
         for key in keys:
-            base = key.rpartition("/")[2]
-            for short in {base, base.rpartition(".")[0] or base}:
+            base, row = _base(key), key.partition("#")[2]
+            for short in {base, row or base.rpartition(".")[0] or base}:
                 self._keys.setdefault(short, []).append(key)
 
     def find(self, name: str, same: Callable[[str], bool] = lambda _: False) -> str | None:
-        """The key that this is, else the only one that ends in it, else the only one whose file name or stem it is.
+        """The key that this is, else the only one that ends in it, else the only one whose file name, stem or row it is.
 
         A name with folders that no key has is not cut down to its file name (`dog/1.jpg` is not `cat/1.jpg`), unless
         that medium is the `same`.
         """
         wanted = plain(name)
-        base = wanted.rpartition("/")[2]
-        keys = self._keys.get(base) or self._keys.get(base.rpartition(".")[0] or base) or []
+        base = _base(wanted)
+        whole = self._keys.get(wanted)
+        keys = whole or self._keys.get(base) or self._keys.get(base.rpartition(".")[0] or base) or []
         if wanted in keys:
             return wanted
         ending = [k for k in keys if k.endswith("/" + wanted)]
@@ -88,7 +89,13 @@ class Names:
             return ending[0]
         if ending or len(keys) != 1:
             return None
-        return keys[0] if base == wanted or same(keys[0]) else None
+        return keys[0] if whole or base == wanted or same(keys[0]) else None
+
+
+def _base(name: str) -> str:
+    """A key or name without its folders; a row's key may have slashes of its own."""
+    path, mark, row = name.partition("#")
+    return path.rpartition("/")[2] + mark + row
 
 
 class Finding(TaskContext):
@@ -110,9 +117,7 @@ class Finding(TaskContext):
     def key(self, name: str, path: Path | None = None) -> str | None:
         """The key of the item that `find` finds; with the medium at `path`, also one of the same file name and size."""
         if self._names is None:
-            self._names = Names(
-                key for (key,) in self.dataset.index.db.execute("SELECT key FROM item WHERE alive")
-            )
+            self._names = Names(key for (key,) in self.dataset.index.db.execute("SELECT key FROM item WHERE alive"))
         return self._names.find(
             name, lambda key: path is not None and path.is_file() and path.stat().st_size == self.dataset.item(key).size
         )

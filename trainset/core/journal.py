@@ -204,8 +204,7 @@ class Writer:
         path, live = folder / f"{name}.jsonl", self._places.live / f"{name}.jsonl"
         fd = mirror = -1
         try:
-            for place in (folder, self._places.live):
-                make_folder(place)
+            make_folder(self._places.live)
             fd = _new(path, data)
             try:
                 os.link(path, live)
@@ -234,7 +233,6 @@ class Writer:
             self._rename(self._places.folder(self._header), mine)
 
     def _rename(self, folder: Path, mine: os.stat_result) -> None:
-        make_folder(folder)
         brought_back = _named(folder, mine)
         if brought_back is not None:
             self._path = brought_back
@@ -244,6 +242,7 @@ class Writer:
         try:
             if kept is None:
                 raise FileNotFoundError
+            make_folder(folder)
             os.link(kept, path)
         except OSError:  # no second link, or none possible: the descriptor is all there is
             self._create(folder, name, _read(self._fd, self._size))
@@ -256,16 +255,16 @@ class Writer:
 
 def _named(folder: Path, inode: os.stat_result) -> Path | None:
     """The path that a file has in a folder, if any."""
-    if not folder.is_dir():
-        return None
-    with os.scandir(folder) as entries:
-        found = [Path(e.path) for e in entries if e.inode() == inode.st_ino]
-    return next((path for path in found if os.path.samestat(path.stat(), inode)), None)
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.inode() == inode.st_ino and os.path.samestat(Path(entry.path).stat(), inode):
+                return Path(entry.path)
+    return None
 
 
 def _new(path: Path, data: bytes) -> int:
     """A new file that holds `data`, on disk, open for appending."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    fd = open_new(path)
     try:
         _write(fd, data)
         os.fsync(fd)
@@ -315,6 +314,18 @@ def _exclusive(folder: Path) -> Iterator[None]:
         os.close(fd)
 
 
+def open_new(path: Path) -> int:
+    """A new file, open for appending, in a folder that is made where it is missing, or Git has just taken it away."""
+    for tries_left in reversed(range(20)):
+        make_folder(path.parent)
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:
+            if not tries_left:
+                raise
+    raise AssertionError("unreachable")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and its parents, each durable."""
     missing = []
@@ -322,17 +333,19 @@ def make_folder(path: Path) -> None:
         missing.append(path)
         path = path.parent
     for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):  # Git, cleaning up, took its parent away
+            folder.mkdir(exist_ok=True)
         sync_folder(folder.parent)
 
 
 def sync_folder(path: Path) -> None:
-    """Make the entries of a folder durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    """Make the entries of a folder durable, if it is still there."""
+    with suppress(FileNotFoundError):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def seal(path: Path) -> bool:

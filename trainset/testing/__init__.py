@@ -5,7 +5,7 @@ what `trainset.plugins` asks of it. They work in any test runner.
 """
 
 from trainset.testing.annotations import check_annotations
-from trainset.testing.contexts import MemoryContext, item_of, items_in
+from trainset.testing.contexts import MemoryContext, items_in
 from trainset.testing.contract import ContractError
 from trainset.testing.datasets import CommandLine, dataset
 from trainset.testing.demos import check_demo
@@ -32,6 +32,5 @@ __all__ = [
     "check_rule",
     "check_view",
     "dataset",
-    "item_of",
     "items_in",
 ]

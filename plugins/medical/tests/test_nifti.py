@@ -1,7 +1,6 @@
 """Label maps in and out."""
 
-from dataclasses import dataclass, field
-from types import SimpleNamespace
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -9,9 +8,10 @@ import pytest
 from trainset_medical.annotations import volume_mask
 from trainset_medical.formats.nifti import NiftiExporter, NiftiImporter
 
-from trainset.core.model import Class, Task
+from trainset.core.model import Class
 from trainset.errors import TrainsetError
 from trainset.plugins import Imported, Labelled, Problem
+from trainset.testing import MemoryContext
 
 from .volumes import OBLIQUE, TASK, ball, bright, item, save
 
@@ -19,29 +19,10 @@ SHAPE = (12, 10, 8)
 CORD, LESION = ball(SHAPE, (6, 5, 3), 3), ball(SHAPE, (6, 5, 5), 1)
 
 
-@dataclass
-class Context:
-    root: object
-    task: Task = TASK
-    items: list = field(default_factory=lambda: [item()])
-    placed: list = field(default_factory=list)
-
-    def find(self, name):
-        found = [i for i in self.items if name in (i.path(), i.path().rpartition("/")[2])]
-        return found[0] if len(found) == 1 else None
-
-    @property
-    def media(self):
-        return SimpleNamespace(path=lambda i: self.root / i.path())
-
-    def place(self, item, to):
-        self.placed.append(to)
-
-
 @pytest.fixture
 def context(tmp_path):
     save(tmp_path / "media" / "a.nii.gz", bright(), qform=2, sform=4)
-    return Context(tmp_path / "media")
+    return MemoryContext(TASK, [item()], folder=tmp_path / "media")
 
 
 def written(context, dest, *annotations, **more):
@@ -70,13 +51,19 @@ def test_masks_come_back_as_they_were(tmp_path, context):
     assert NiftiImporter().sniff(tmp_path / "out").confidence == 0.9
 
 
+def test_a_volume_that_lies_beside_its_label_map_is_none(tmp_path, context):
+    written(replace(context, media_mode="copy"), tmp_path / "out", volume_mask(CORD, "cord"))
+    (found,), problems = read(tmp_path / "out", context)
+    assert [a.label for a in found.annotations] == ["Cord"] and not problems
+
+
 def test_the_header_keeps_the_volumes_place_and_codes(tmp_path, context):
     image, _ = written(context, tmp_path / "out", volume_mask(CORD, "cord"))
     assert np.allclose(image.affine, OBLIQUE)
     assert (int(image.header["qform_code"]), int(image.header["sform_code"])) == (2, 4)
     assert image.get_data_dtype() == np.uint8
     assert image.header.get_intent()[0] == "label"
-    assert image.header.get_xyzt_units()[0] == nib.load(context.root / "a.nii.gz").header.get_xyzt_units()[0]
+    assert image.header.get_xyzt_units()[0] == nib.load(context.folder / "a.nii.gz").header.get_xyzt_units()[0]
     assert context.placed == [tmp_path / "out" / "a.nii.gz"]
 
 

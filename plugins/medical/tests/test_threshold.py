@@ -1,7 +1,5 @@
 """Masks by a bound."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from trainset_medical.prelabel.threshold import Threshold, ThresholdSettings, otsu
@@ -9,6 +7,7 @@ from trainset_medical.volume import Volume
 
 from trainset.core.model import Task
 from trainset.errors import ConfigError, MediaError
+from trainset.testing import MemoryContext
 
 from .volumes import OBLIQUE, TASK, ball, bright, item
 
@@ -17,8 +16,8 @@ SHAPE = (20, 18, 16)
 
 def said(data, **settings):
     labeller = Threshold(ThresholdSettings(**settings), TASK)
-    media = SimpleNamespace(load=lambda _: Volume(data, OBLIQUE))
-    (output,) = labeller.infer([labeller.prepare(item(), SimpleNamespace(media=media))])
+    context = MemoryContext(TASK, loaded={item().key: Volume(data, OBLIQUE)})
+    (output,) = labeller.infer([labeller.prepare(item(), context)])
     return labeller.decode(output, item())
 
 

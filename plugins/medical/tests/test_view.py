@@ -1,7 +1,5 @@
 """Slices under review."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from trainset_medical.annotations import volume_mask
@@ -9,8 +7,8 @@ from trainset_medical.planes import PLANES, Window
 from trainset_medical.view import SliceView
 from trainset_medical.volume import Volume
 
-from trainset.core.keys import key_collisions
 from trainset.plugins import Change, Rect, Size, Viewport
+from trainset.testing import MemoryContext
 
 from .volumes import OBLIQUE, TASK, ball, bright, item
 
@@ -22,16 +20,12 @@ OTHER = volume_mask(ball((12, 10, 8), (6, 2, 6), 1), "lesion", id="p2")
 def opened(*first, data=None, affine=OBLIQUE):
     view = SliceView()
     volume = Volume(bright() if data is None else data, affine)
-    view.open(item(), {"model": first}, SimpleNamespace(task=TASK, media=SimpleNamespace(load=lambda _: volume)))
+    view.open(item(), {"model": first}, MemoryContext(TASK, loaded={item().key: volume}))
     return view
 
 
 def place(view):
     return view.scene(VIEWPORT).shapes[0].text.partition(" ·")[0]
-
-
-def test_the_view_leaves_the_cores_keys_alone():
-    assert key_collisions(SliceView().keys) == []
 
 
 def test_an_axial_slice_is_hung_as_radiologists_do():
@@ -122,6 +116,6 @@ def test_every_plane_is_as_large_as_the_body_part():
 
 def test_a_thumbnail_shows_the_object():
     volume = Volume(bright(), OBLIQUE)
-    context = SimpleNamespace(task=TASK, media=SimpleNamespace(load=lambda _: volume))
+    context = MemoryContext(TASK, loaded={item().key: volume})
     scene = SliceView().thumbnail(item(), OTHER, Size(20, 10), context)
     assert scene.tints[0].mask.any()

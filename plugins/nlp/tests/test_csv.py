@@ -1,8 +1,5 @@
 """Classes of texts in CSV."""
 
-from dataclasses import dataclass, field
-from types import SimpleNamespace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,31 +7,17 @@ from trainset_nlp.formats.csv import CsvExporter, CsvImporter
 from trainset_nlp.table import numbered, short_key
 
 from trainset.core.model import Class, Item, Label, Task
-from trainset.errors import MediaError, TrainsetError
+from trainset.errors import TrainsetError
 from trainset.plugins import Imported, Labelled, Problem
+from trainset.testing import MemoryContext
 
 TASK = Task(name="t", type="classify", labels=(Label(id="pos", index=0, name="Positive"), Label(id="neg", index=1)))
 
 
-@dataclass
-class Context:
-    """Texts by the row key of their items, which `find` also knows by file and row key."""
-
-    texts: dict[str, str] = field(default_factory=dict)
-    task: Task = TASK
-
-    def find(self, name):
-        row = name.rpartition("#")[2]
-        return Item(key=f"media/t.csv#{row}") if row in self.texts else None
-
-    @property
-    def media(self):
-        return SimpleNamespace(load=self._load)
-
-    def _load(self, item):
-        if item.row not in self.texts:
-            raise MediaError(f"no row {item.row}")
-        return self.texts[item.row]
+def context_of(texts):
+    """A dataset of these texts, by the row keys of their items."""
+    items = [Item(key=f"media/t.csv#{row}") for row in texts]
+    return MemoryContext(TASK, items, loaded={item.key: texts[item.row] for item in items})
 
 
 def read(path, context):
@@ -56,7 +39,7 @@ def labelled(row, *classes, **more):
 def test_rows_are_found_by_what_the_text_says(tmp_path):
     key = short_key("hello")
     src = written(tmp_path / "other.csv", "text,label\nhello,pos\nhello,neg\nbye,neg\n", "utf-16")
-    items, problems = read(src, Context({key: "hello", numbered(key, 2): "hello"}))
+    items, problems = read(src, context_of({key: "hello", numbered(key, 2): "hello"}))
     assert [(i.name, [a.label for a in i.annotations]) for i in items] == [
         (f"media/t.csv#{key}", ["pos"]),
         (f"media/t.csv#{key}-2", ["neg"]),
@@ -66,21 +49,21 @@ def test_rows_are_found_by_what_the_text_says(tmp_path):
 
 def test_rows_are_found_by_the_cell_that_names_them(tmp_path):
     src = written(tmp_path / "t.csv", "id,sentence,intent\nu1,hello,pos\nu1,hello,neg\n")
-    items, problems = read(src, Context({"u1": "hello"}))
+    items, problems = read(src, context_of({"u1": "hello"}))
     assert [[a.label for a in i.annotations] for i in items] == [["pos", "neg"]]
     assert not problems
 
 
 def test_a_text_without_a_class_is_left_out_unless_somebody_looked(tmp_path):
     src = written(tmp_path / "t.csv", "id,label,state\na,,\nb,,reviewed\nc,,flagged\n")
-    items, problems = read(src, Context({"a": "", "b": "", "c": ""}))
+    items, problems = read(src, context_of({"a": "", "b": "", "c": ""}))
     assert [(i.name[-1], i.verdict) for i in items] == [("b", "accepted"), ("c", "flagged")]
     assert "1 text(s) without a class" in problems[0].message
 
 
 def test_a_score_that_is_none_is_left_out_and_said(tmp_path):
     src = written(tmp_path / "t.csv", "id,label,score\na,pos,high\n")
-    items, problems = read(src, Context({"a": ""}))
+    items, problems = read(src, context_of({"a": ""}))
     assert items[0].annotations[0].score is None
     assert "'high' is no number" in problems[0].message
 
@@ -100,7 +83,7 @@ def test_classes_come_in_the_order_of_their_first_rows(tmp_path):
 
 def test_what_is_not_in_the_table_is_said(tmp_path):
     rows = [labelled("gone", Class(id="a1", label="pos", attributes={"sure": True}), note="hm", attributes={"x": 1})]
-    lost = list(CsvExporter().write(rows, tmp_path / "o.csv", Context()))
+    lost = list(CsvExporter().write(rows, tmp_path / "o.csv", context_of({})))
     assert {x.what for x in lost} == {"texts", "notes", "item-attributes", "attributes"} <= CsvExporter.losses.keys()
 
 
@@ -117,7 +100,7 @@ def test_what_is_not_in_the_table_is_said(tmp_path):
 )
 def test_texts_and_classes_come_back(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("o") / "o.csv"
-    context = Context({row: text for row, (text, _) in texts.items()})
+    context = context_of({row: text for row, (text, _) in texts.items()})
     rows = [labelled(row, *(Class(label=x) for x in classes)) for row, (_, classes) in texts.items()]
     assert list(CsvExporter().write(rows, path, context)) == []
     items, problems = read(path, context)

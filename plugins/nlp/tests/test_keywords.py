@@ -1,12 +1,11 @@
 """Classes by keywords."""
 
-from types import SimpleNamespace
-
 import pytest
 from trainset_nlp.prelabel.keywords import Keywords, KeywordsSettings
 
 from trainset.core.model import Item, Label, Task
 from trainset.errors import ConfigError
+from trainset.testing import MemoryContext
 
 ITEM = Item(key="media/a.csv#1")
 
@@ -17,7 +16,7 @@ def task(*labels, many=False):
 
 def said(text, question, **settings):
     labeller = Keywords(KeywordsSettings(**settings), question)
-    prepared = labeller.prepare(ITEM, SimpleNamespace(media=SimpleNamespace(load=lambda item: text)))
+    prepared = labeller.prepare(ITEM, MemoryContext(question, loaded={ITEM.key: text}))
     (output,) = labeller.infer([prepared])
     return [(a.label, a.score) for a in labeller.decode(output, ITEM)]
 

@@ -69,6 +69,16 @@ def test_rows_may_be_added_moved_and_edited_without_touching_others(tmp_path, ru
     assert "has no row 'u1' any more" in run("-C", data, "verify", "--media", code=1)
 
 
+def test_labels_of_another_table_find_their_texts_by_what_these_say(tmp_path, run):
+    data = tmp_path / "d"
+    run("init", data, "--modality", "nlp", "--task", "intent:classify:card_arrival,exchange_rate,greeting")
+    table(data / "media" / "t.csv", [(text,) for _, text, _ in ROWS], ("text",))
+    run("-C", data, "add", data / "media")
+    run("-C", data, "reviewer", "add", "ana")
+    table(tmp_path / "answers.csv", [(text, label) for _, text, label in ROWS[1:]], ("text", "label"))
+    assert "3 decisions recorded" in run("-C", data, "import", "csv", tmp_path / "answers.csv", "--reviewer", "ana")
+
+
 @needs_real_data
 def test_real_intents_come_in_as_decisions_once(tmp_path, run):
     data, source = tmp_path / "d", REAL / "banking77" / "test.csv"

@@ -1,15 +1,13 @@
 """A text under review."""
 
-from types import SimpleNamespace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from trainset_nlp.view import TextView, cells, wrapped
 
-from trainset.core.keys import key_collisions
 from trainset.core.model import Class, Item, Label, Task
 from trainset.plugins import Effect, Rect, Size, Viewport
+from trainset.testing import MemoryContext
 
 ITEM = Item(key="media/a.csv#1")
 LABELS = (Label(id="good", index=0, name="Good"), Label(id="bad", index=1), Label(id="old", index=2, retired=True))
@@ -19,9 +17,8 @@ WINDOW = Viewport(Size(20, 10))
 
 def opened(*first, text=TEXT, many=False):
     view = TextView()
-    context = SimpleNamespace(
-        task=Task(name="t", type="classify", labels=LABELS, many=many), media=SimpleNamespace(load=lambda item: text)
-    )
+    task = Task(name="t", type="classify", labels=LABELS, many=many)
+    context = MemoryContext(task, loaded={ITEM.key: text})
     view.open(ITEM, {"model": first}, context)
     view.scene(WINDOW)
     return view
@@ -29,10 +26,6 @@ def opened(*first, text=TEXT, many=False):
 
 def shown(view, viewport=WINDOW):
     return ["".join(run.text for run in row) for row in view.scene(viewport).rows]
-
-
-def test_the_view_leaves_the_cores_keys_alone():
-    assert key_collisions(TextView().keys) == []
 
 
 def test_the_class_stands_above_the_text():
@@ -66,7 +59,7 @@ def test_the_view_fits_the_window_it_is_shown_in():
 
 
 def test_a_thumbnail_is_the_beginning():
-    context = SimpleNamespace(media=SimpleNamespace(load=lambda item: TEXT))
+    context = MemoryContext(Task(name="t", type="classify"), loaded={ITEM.key: TEXT})
     rows = TextView().thumbnail(ITEM, None, Size(10, 2), context).rows
     assert [row[0].text for row in rows] == ["A text of ", "several "]
 

@@ -1,10 +1,8 @@
-"""Small stand-ins for the core, and the round trip that every format makes with them."""
+"""Rows of images with boxes and classes, and the round trip that every format makes with them."""
 
 import os
-import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import strategies as st
@@ -19,33 +17,6 @@ needs_real_data = pytest.mark.skipif(not os.environ.get("TRAINSET_REAL_DATA"), r
 
 def task(*titles, type="box"):
     return Task(name="parts", type=type, labels=tuple(Label(id=f"l{i}", index=i, name=t) for i, t in enumerate(titles)))
-
-
-@dataclass
-class Context:
-    """Both contexts: items by key, path or file name, and media from a folder."""
-
-    task: Task
-    items: list[Item] = field(default_factory=list)
-    media_root: Path | None = None
-    media_mode: str = "none"
-    splits: tuple[str, ...] = ()
-    placed: list[Path] = field(default_factory=list)
-
-    def find(self, name):
-        found = [i for i in self.items if name in (i.key, i.path())]
-        found = found or [i for i in self.items if i.path().rpartition("/")[2] == name]
-        return found[0] if len(found) == 1 else None
-
-    @property
-    def media(self):
-        return SimpleNamespace(path=lambda item, part="": self.media_root / item.path(part))
-
-    def place(self, item, to):
-        self.placed.append(to)
-        if self.media_mode != "none":
-            to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.media.path(item), to)
 
 
 def item(name="a.jpg", width=640, height=480, **more):

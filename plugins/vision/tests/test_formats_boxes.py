@@ -9,10 +9,11 @@ from trainset_vision.formats.coco import CocoExporter, CocoImporter
 from trainset_vision.formats.voc import VocExporter, VocImporter
 from trainset_vision.formats.yolo import YoloExporter, YoloImporter
 
+from trainset.testing import MemoryContext
+
 from .formats_kit import (
     REAL,
     TITLES,
-    Context,
     box,
     box_rows,
     needs_real_data,
@@ -37,7 +38,7 @@ every_format = pytest.mark.parametrize("name", FORMATS)
 @given(rows=box_rows())
 def test_boxes_come_back_to_a_millionth_of_a_pixel_or_to_the_last_digit(name, rows):
     importer, exporter, tolerance = FORMATS[name]
-    context = Context(task(*TITLES), splits=("train", "val", "test"))
+    context = MemoryContext(task(*TITLES), splits=("train", "val", "test"))
     with TemporaryDirectory() as folder:
         items, lost, problems = round_trip(importer, exporter, rows, Path(folder), context)
     assert not lost and len(items) == len(rows)
@@ -51,7 +52,7 @@ def test_boxes_come_back_to_a_millionth_of_a_pixel_or_to_the_last_digit(name, ro
 @every_format
 def test_real_blood_cells_come_back(tmp_path, name):
     importer, exporter, _ = FORMATS[name]
-    context = Context(task("RBC", "WBC", "Platelets"))
+    context = MemoryContext(task("RBC", "WBC", "Platelets"))
     items, problems = read(VocImporter(), REAL / "bccd" / "annotations", context)
     assert len(items) == 120 and sum(len(i.annotations) for i in items) == 1878
     assert [Path(p.where.partition(":")[0]).name for p in problems] == ["BloodImage_00338.xml", "BloodImage_00343.xml"]

@@ -7,13 +7,14 @@ from trainset_vision.formats.coco import CocoExporter, CocoImporter
 
 from trainset.core.model import Class, Label, Task
 from trainset.errors import TrainsetError
+from trainset.testing import MemoryContext
 
-from .formats_kit import TITLES, Context, box, item, read, round_trip, row, same_boxes, shapes, task
+from .formats_kit import TITLES, box, item, read, round_trip, row, same_boxes, shapes, task
 
 
 @pytest.fixture
 def context():
-    return Context(task(*TITLES))
+    return MemoryContext(task(*TITLES))
 
 
 def instances(path, annotations, categories=((1, "screw"), (7, "bolt")), images=((5, "a.jpg"), (9, "b.jpg")), **more):
@@ -202,14 +203,14 @@ def test_results_take_names_from_the_instances_file_beside_them(tmp_path, contex
 
 
 def test_results_alone_find_items_by_number_and_labels_by_index(tmp_path):
-    context = Context(task("screw", "nut"), [item("000000000139.jpg"), item("x/140.png")])
+    context = MemoryContext(task("screw", "nut"), [item("000000000139.jpg"), item("x/140.png")])
     src = tmp_path / "results.json"
     src.write_text(json.dumps([annotation(image=i, category=2, score=0.5) for i in (139, 140, 141, "140")]))
     items, problems = read(CocoImporter(), src, context)
-    assert [(i.name, i.annotations[0].label) for i in items] == [
+    assert [(context.find(i.name).path(), i.annotations[0].label) for i in items] == [
         ("000000000139.jpg", "nut"),
-        ("140.png", "nut"),
-        ("140.png", "nut"),
+        ("x/140.png", "nut"),
+        ("x/140.png", "nut"),
     ]
     assert len(problems) == 1 and "image 141" in problems[0].message
 
@@ -221,7 +222,7 @@ def test_category_ids_are_permanent_indices_plus_one(tmp_path):
         Label(id="old", index=1, retired=True),
         Label(id="a", index=2),
     )
-    context = Context(Task(name="t", type="box", labels=labels))
+    context = MemoryContext(Task(name="t", type="box", labels=labels))
     list(CocoExporter().write([row([box(1, 2, 3, 4, "old")])], tmp_path, context))
     assert [(c["id"], c["name"]) for c in written(tmp_path)["categories"]] == [(2, "old"), (3, "a"), (4, "cat")]
 
@@ -271,7 +272,9 @@ def test_what_coco_cannot_hold_is_said(tmp_path, context):
             width=None,
         )
     ]
-    items, lost, _ = round_trip(CocoImporter(), CocoExporter(), rows, tmp_path, Context(task("a"), media_root=tmp_path))
+    items, lost, _ = round_trip(
+        CocoImporter(), CocoExporter(), rows, tmp_path, MemoryContext(task("a"), folder=tmp_path)
+    )
     assert sorted(loss.what for loss in lost) == sorted(
         ["types", "unusable", "unusable", "tracks", "notes", "item-attributes", "size"]
     )

@@ -8,13 +8,14 @@ from trainset_vision.formats.csv import CsvExporter, CsvImporter
 
 from trainset.core.model import Class
 from trainset.errors import TrainsetError
+from trainset.testing import MemoryContext
 
-from .formats_kit import TITLES, Context, box, class_rows, item, read, round_trip, row, task
+from .formats_kit import TITLES, box, class_rows, item, read, round_trip, row, task
 
 
 @pytest.fixture
 def context():
-    return Context(task(*TITLES, type="classify"))
+    return MemoryContext(task(*TITLES, type="classify"))
 
 
 def table(path, text, encoding="utf-8"):
@@ -71,7 +72,7 @@ def test_rows_that_make_no_sense_are_named_by_line(tmp_path, context):
 
 
 def test_an_item_is_found_by_its_file_name(tmp_path):
-    context = Context(task("a"), [item("cam/a.jpg")])
+    context = MemoryContext(task("a"), [item("cam/a.jpg")])
     items, _ = read(CsvImporter(), table(tmp_path / "x.csv", "image,label\nC:\\photos\\a.jpg,a\n"), context)
     assert [i.name for i in items] == ["a.jpg"]
 
@@ -102,7 +103,7 @@ def test_other_files_are_not_taken_for_tables(tmp_path):
 
 
 def test_cells_are_exact_also_where_a_spreadsheet_sees_a_formula(tmp_path):
-    context = Context(task("=1+1", "@x", "-a", "+b", type="classify"))
+    context = MemoryContext(task("=1+1", "@x", "-a", "+b", type="classify"))
     rows = [row([Class(label=f"l{i}")], name) for i, name in enumerate(("=a.jpg", "+b.jpg", "-c.jpg", "@d.jpg"))]
     items, _, _ = round_trip(CsvImporter(), CsvExporter(), rows, tmp_path / "x.csv", context)
     assert labels(items.values()) == {"=a.jpg": ["=1+1"], "+b.jpg": ["@x"], "-c.jpg": ["-a"], "@d.jpg": ["+b"]}
@@ -131,7 +132,7 @@ def test_what_a_table_cannot_hold_is_said(tmp_path, context):
 @settings(max_examples=60, deadline=None)
 @given(class_rows(), st.sampled_from(["a\nb", "a\rb", 'a"b', "a,b;c\td", "x"]))
 def test_classes_come_back(rows, title):
-    context = Context(task(*TITLES[:-1], title, type="classify"))
+    context = MemoryContext(task(*TITLES[:-1], title, type="classify"))
     with TemporaryDirectory() as folder:
         items, lost, problems = round_trip(CsvImporter(), CsvExporter(), rows, Path(folder) / "x.csv", context)
     assert not lost and not problems

@@ -7,13 +7,14 @@ from trainset_vision.formats.folder import FolderExporter, FolderImporter
 
 from trainset.core.model import Class, Label, Task
 from trainset.errors import TrainsetError
+from trainset.testing import MemoryContext
 
-from .formats_kit import TITLES, Context, class_rows, item, read, row, task
+from .formats_kit import TITLES, class_rows, item, read, row, task
 
 
 @pytest.fixture
 def context(tmp_path):
-    return Context(task(*TITLES, type="classify"), media_root=tmp_path / "media", media_mode="copy")
+    return MemoryContext(task(*TITLES, type="classify"), folder=tmp_path / "media", media_mode="copy")
 
 
 def images(root, *names):
@@ -51,7 +52,7 @@ def test_images_in_no_class_are_said(tmp_path, context):
 
 
 def test_an_item_is_known_by_any_tail_of_its_path(tmp_path):
-    context = Context(task("dog"), [item("cam/1.jpg"), item("other/cam2/1.jpg")])
+    context = MemoryContext(task("dog"), [item("cam/1.jpg"), item("other/cam2/1.jpg")])
     items, _ = read(FolderImporter(), images(tmp_path, "train/dog/cam/1.jpg", "train/dog/2.jpg"), context)
     assert [i.name for i in items] == ["train/dog/2.jpg", "cam/1.jpg"]
 
@@ -70,11 +71,11 @@ def test_it_is_a_weak_sign_and_none_where_other_formats_live(tmp_path):
 
 def test_an_export_without_media_is_refused(tmp_path):
     with pytest.raises(TrainsetError, match="nothing but images"):
-        list(FolderExporter().write([], tmp_path / "out", Context(task("a"))))
+        list(FolderExporter().write([], tmp_path / "out", MemoryContext(task("a"))))
 
 
 def test_what_folders_cannot_hold_is_said(tmp_path, context):
-    images(context.media_root, "a.jpg", "b.jpg")
+    images(context.folder, "a.jpg", "b.jpg")
     rows = [row([Class(label="l0", score=0.5), Class(label="l1")], "a.jpg"), row([], "b.jpg")]
     lost = list(FolderExporter().write(rows, tmp_path / "out", context))
     assert [(loss.what, loss.item) for loss in lost] == [
@@ -86,7 +87,7 @@ def test_what_folders_cannot_hold_is_said(tmp_path, context):
 
 
 def test_a_split_that_reads_like_a_class_is_said(tmp_path, context):
-    images(context.media_root, "a.jpg")
+    images(context.folder, "a.jpg")
     lost = list(FolderExporter().write([row([Class(label="l0")], split="fold7")], tmp_path / "out", context))
     assert [loss.what for loss in lost] == ["splits"]
 
@@ -96,7 +97,7 @@ def test_a_title_that_is_no_folder_gives_way_to_the_id(tmp_path, context):
         Label(id=i, index=n, name=name) for n, (i, name) in enumerate([("up", "../x"), ("sl", "a/b"), ("tr", "train")])
     )
     context.task = Task(name="t", type="classify", labels=labels)
-    images(context.media_root, "1.jpg", "2.jpg", "3.jpg")
+    images(context.folder, "1.jpg", "2.jpg", "3.jpg")
     rows = [row([Class(label=label.id)], f"{n}.jpg") for n, label in enumerate(labels, 1)]
     assert list(FolderExporter().write(rows, tmp_path / "out", context)) == []
     assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in context.placed) == [
@@ -108,7 +109,7 @@ def test_a_title_that_is_no_folder_gives_way_to_the_id(tmp_path, context):
 
 def test_folders_that_an_item_came_from_are_not_repeated(tmp_path, context):
     names = ("screw/1.jpg", "train/screw/2.jpg", "2.jpg")
-    images(context.media_root, *names)
+    images(context.folder, *names)
     rows = [row([Class(label="l0")], n, split="train") for n in names]
     lost = list(FolderExporter().write(rows, tmp_path / "out", context))
     placed = [p.relative_to(tmp_path / "out").as_posix() for p in context.placed]
@@ -121,7 +122,7 @@ def test_folders_that_an_item_came_from_are_not_repeated(tmp_path, context):
 def test_classes_come_back(rows):
     with TemporaryDirectory() as folder:
         media = images(Path(folder) / "media", *(r.name for r in rows))
-        context = Context(task(*TITLES, type="classify"), [r.item for r in rows], media, "copy")
+        context = MemoryContext(task(*TITLES, type="classify"), [r.item for r in rows], folder=media, media_mode="copy")
         lost = list(FolderExporter().write(rows, Path(folder) / "out", context))
         written = [r for r in rows if r.annotations]
         assert len(lost) == len(rows) - len(written)

@@ -5,13 +5,14 @@ from trainset_vision.formats.voc import VocExporter, VocImporter
 
 from trainset.core.model import Class
 from trainset.errors import TrainsetError
+from trainset.testing import MemoryContext
 
-from .formats_kit import Context, box, item, read, round_trip, row, shapes, task
+from .formats_kit import box, item, read, round_trip, row, shapes, task
 
 
 @pytest.fixture
 def context():
-    return Context(task("cat", "dog"))
+    return MemoryContext(task("cat", "dog"))
 
 
 def one(corners, name="cat", extra=""):
@@ -99,12 +100,18 @@ def test_an_image_whose_objects_cannot_be_read_is_not_taken_for_empty(tmp_path, 
 
 @pytest.mark.parametrize(
     ("filename", "found"),
-    [("b.jpg", "b.jpg"), ("C:\\x\\b.jpg", "b.jpg"), ("wrong.jpg", "a.png"), ("", "a.png"), ("../../b.jpg", "b.jpg")],
+    [
+        ("b.jpg", "b.jpg"),
+        ("C:\\x\\b.jpg", "b.jpg"),
+        ("wrong.jpg", "x/a.png"),
+        ("", "x/a.png"),
+        ("../../b.jpg", "b.jpg"),
+    ],
 )
 def test_the_image_is_found_by_the_file_name_or_that_of_the_xml_file(tmp_path, filename, found):
-    context = Context(task("cat"), [item("b.jpg"), item("x/a.png")])
+    context = MemoryContext(task("cat"), [item("b.jpg"), item("x/a.png")])
     items, _ = read(VocImporter(), annotation(tmp_path / "a.xml", filename=filename), context)
-    assert items[0].name == found
+    assert context.find(items[0].name).path() == found
 
 
 def test_a_size_of_zero_is_no_size(tmp_path, context):
@@ -189,4 +196,4 @@ def test_what_voc_cannot_hold_is_said(tmp_path, context):
 
 def test_a_label_that_xml_cannot_hold_is_refused(tmp_path):
     with pytest.raises(TrainsetError, match="XML"):
-        list(VocExporter().write([], tmp_path, Context(task("a\x00"))))
+        list(VocExporter().write([], tmp_path, MemoryContext(task("a\x00"))))

@@ -5,13 +5,14 @@ from trainset_vision.formats.yolo import YoloExporter, YoloImporter
 
 from trainset.core.model import Label, Task
 from trainset.errors import TrainsetError
+from trainset.testing import MemoryContext
 
-from .formats_kit import REAL, Context, box, item, needs_real_data, read, round_trip, row, same_boxes, shapes, task
+from .formats_kit import REAL, box, item, needs_real_data, read, round_trip, row, same_boxes, shapes, task
 
 
 @pytest.fixture
 def context():
-    return Context(task("zebra", "ant", "mole"))
+    return MemoryContext(task("zebra", "ant", "mole"))
 
 
 def dataset(root, labels, config="names: [zebra, ant, mole]\ntrain: images/train\n", split="train", size=(100, 50)):
@@ -78,7 +79,7 @@ def test_a_label_file_without_an_image_is_a_problem(tmp_path, context):
 def test_a_label_file_finds_its_image_in_the_dataset(tmp_path):
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "a.txt").write_text("1 0.5 0.5 0.5 0.5")
-    context = Context(task("zebra", "ant"), [item("cam/a.png", 200, 100)])
+    context = MemoryContext(task("zebra", "ant"), [item("cam/a.png", 200, 100)])
     items, problems = read(YoloImporter(), tmp_path, context)
     assert (
         items[0].name == "a.png"
@@ -187,7 +188,7 @@ def test_without_names_numbers_are_the_indices_of_the_task(tmp_path, context):
 def test_numbers_that_nothing_explains_are_an_error(tmp_path):
     root = dataset(tmp_path, {"a.jpg": "2 0.5 0.5 1 1"}, config=None)
     with pytest.raises(TrainsetError, match="class numbers"):
-        read(YoloImporter(), root, Context(task()))
+        read(YoloImporter(), root, MemoryContext(task()))
 
 
 @pytest.mark.parametrize(
@@ -236,7 +237,7 @@ def test_a_dataset_is_recognised_with_and_without_a_config(tmp_path):
 
 def test_retired_and_missing_indices_keep_their_place(tmp_path):
     labels = (Label(id="b", index=3), Label(id="gone", index=0, retired=True), Label(id="a", index=1, name="no"))
-    context = Context(Task(name="t", type="box", labels=labels))
+    context = MemoryContext(Task(name="t", type="box", labels=labels))
     list(YoloExporter().write([row([box(10, 20, 64, 48, "b")], split="val")], tmp_path, context))
     config = yaml.safe_load((tmp_path / "data.yaml").read_text())
     assert config == {"val": "images/val", "names": {0: "unused-0", 1: "no", 2: "unused-2", 3: "b"}}
@@ -274,7 +275,7 @@ def test_images_that_differ_in_the_suffix_alone_are_renamed(tmp_path, context):
 
 def test_an_item_of_unknown_size_is_left_out_and_said(tmp_path, context):
     lost = list(
-        YoloExporter().write([row([box(1, 2, 3, 4)], width=None)], tmp_path, Context(task("a"), media_root=tmp_path))
+        YoloExporter().write([row([box(1, 2, 3, 4)], width=None)], tmp_path, MemoryContext(task("a"), folder=tmp_path))
     )
     assert [loss.what for loss in lost] == ["size"]
 
@@ -282,7 +283,7 @@ def test_an_item_of_unknown_size_is_left_out_and_said(tmp_path, context):
 @needs_real_data
 def test_real_coco_images_come_back(tmp_path):
     names = yaml.safe_load((REAL / "coco48" / "od.yaml").read_text())["names"]
-    context = Context(task(*names.values()))
+    context = MemoryContext(task(*names.values()))
     items, problems = read(YoloImporter(), REAL / "coco48" / "od.yaml", context)
     assert len(items) == 48 and sum(len(i.annotations) for i in items) == 350
     assert len({a.label for i in items for a in i.annotations}) == 59

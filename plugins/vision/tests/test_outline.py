@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -19,6 +18,7 @@ from trainset_vision.prelabel.outline import Outline, OutlineSettings, standing_
 
 from trainset.core.model import Item, Label, Task
 from trainset.errors import ConfigError, MediaError
+from trainset.testing import MemoryContext
 
 REAL = Path(os.environ.get("TRAINSET_REAL_DATA", "/nowhere")) / "vision"
 TASK = Task(name="parts", type="box", labels=(Label(id="old", index=0, retired=True), Label(id="part", index=1)))
@@ -29,7 +29,7 @@ def propose(path: Path, item: Item | None = None, task: Task = TASK, **options: 
     if item is None:
         (draft,) = Vision().scan(path, VisionSettings())
         item = Item(key=f"media/{path.name}", meta=dict(draft.meta))
-    context = SimpleNamespace(media=SimpleNamespace(path=lambda _: path))
+    context = MemoryContext(task, folder=path.parent)
     (output,) = model.infer([model.prepare(item, context)])
     return model.decode(output, item)
 
@@ -80,7 +80,7 @@ def test_boxes_of_a_large_image_are_in_its_own_pixels(tmp_path, suffix):
 def test_an_item_whose_size_is_not_known_is_read_all_the_same(tmp_path):
     path = tmp_path / "a.jpg"
     Image.fromarray(discs(scale=2)).save(path)
-    assert best_match(propose(path, Item(key="media/a")), [tuple(2 * v for v in t) for t in TRUTH]).min() > 0.85
+    assert best_match(propose(path, Item(key="media/a.jpg")), [tuple(2 * v for v in t) for t in TRUTH]).min() > 0.85
 
 
 def test_what_stands_out_more_scores_higher(tmp_path):
@@ -136,7 +136,7 @@ def test_a_damaged_image_is_named(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(MediaError, match=r"a\.png"):
-        propose(path, Item(key="media/a", meta={"width": 5, "height": 5}))
+        propose(path, Item(key="media/a.png", meta={"width": 5, "height": 5}))
 
 
 def test_every_coin_gets_its_own_box(tmp_path):

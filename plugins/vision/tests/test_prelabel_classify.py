@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -19,6 +18,7 @@ from trainset_vision.prelabel import classify  # noqa: E402
 
 from trainset.core.model import Item, Label, Task  # noqa: E402
 from trainset.errors import ModelError  # noqa: E402
+from trainset.testing import MemoryContext  # noqa: E402
 
 COLORS = ("red", "green", "blue")
 ONE = Task(name="color", type="classify", labels=tuple(Label(id=c, index=n) for n, c in enumerate(COLORS)))
@@ -68,12 +68,11 @@ def colors(
 ULTRALYTICS = {"task": "classify", "names": str(dict(enumerate(COLORS))), "imgsz": "[32, 48]", "stride": "1"}
 
 
-class Images:
+class Images(MemoryContext):
     """A context whose media are files in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.media = SimpleNamespace(path=lambda item, part="": folder / item.path(part))
+        super().__init__(ONE, folder=folder)
 
     def add(self, name: str, pixels) -> Item:
         image = Image.fromarray(np.asarray(pixels, np.uint8))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -20,6 +19,7 @@ from trainset_vision.prelabel.detections import cells  # noqa: E402
 
 from trainset.core.model import Item, Task  # noqa: E402
 from trainset.errors import ConfigError, ModelError  # noqa: E402
+from trainset.testing import MemoryContext  # noqa: E402
 
 BOXES = Task(name="parts", type="box")
 NAMES = ("screw", "nut", "gear")
@@ -91,12 +91,11 @@ def finder(path: Path, size=(320, 256), batch: int | str = "batch", metadata=Non
                 metadata or {"task": "detect", "names": "{0: 'a', 1: 'b'}", "stride": "32"})  # fmt: skip
 
 
-class Images:
+class Images(MemoryContext):
     """A context whose media are files in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.media = SimpleNamespace(path=lambda item, part="": folder / item.path(part))
+        super().__init__(BOXES, folder=folder)
 
     def add(self, name: str, pixels: np.ndarray) -> Item:
         Image.fromarray(pixels).save(self.folder / name, quality=95)

@@ -1,9 +1,8 @@
-"""Boxes and classes under review: what is shown, what each command does, and that undo takes it back exactly."""
+"""Boxes and classes under review: what is shown, and what each command does."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from trainset_vision.geometry import Frame, handle_at
 from trainset_vision.media.pyramid import Pyramid
 from trainset_vision.view import ImageView
 
-from trainset.core.keys import key_collisions
 from trainset.core.model import Annotation, Attribute, Item, Label, Opaque, Task
 from trainset.plugins import Change, Effect, Point, Rect, Size, Viewport
+from trainset.testing import MemoryContext
 
 WIDTH, HEIGHT = 640, 480
 ITEM = Item(key="media/a.png", meta={"width": WIDTH, "height": HEIGHT})
@@ -42,8 +41,7 @@ def task(kind: str = "box", **changes: Any) -> Task:
 
 def opened(*first: Annotation, kind: str = "box", others: dict[str, Any] | None = None, **changes: Any) -> ImageView:
     view = ImageView()
-    media = SimpleNamespace(load=lambda item: PIXELS)
-    context = SimpleNamespace(task=task(kind, **changes), media=media)
+    context = MemoryContext(task(kind, **changes), loaded={ITEM.key: PIXELS})
     view.open(ITEM, {"proposal": first, **(others or {})}, context)
     view.scene(FIT)
     return view
@@ -266,15 +264,14 @@ def test_other_runs_boxes_that_match_nothing_are_candidates_that_space_shows_and
 # -- classes ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_class_needs_no_keys_and_boxes_take_none_of_the_cores():
-    assert key_collisions(ImageView().keys) == []
+def test_a_class_needs_no_keys():
     assert opened(kind="classify").keys == ()
     view = opened(kind="classify")
     for key in ImageView().keys:
         assert not isinstance(view.do(key.command, None, key.argument), Change)
 
 
-# -- undo and redo ---------------------------------------------------------------------------------------------------
+# -- whatever is done --------------------------------------------------------------------------------------------------
 
 places = st.builds(Point, st.floats(-50, 700), st.floats(-50, 550))
 steps = st.tuples(st.integers(-1, 1), st.integers(-1, 1))
@@ -289,34 +286,16 @@ commands = st.one_of(
 )  # fmt: skip
 
 
-@given(st.lists(commands, max_size=30), st.sampled_from(["box", "classify"]), st.booleans())
-def test_undo_and_redo_are_exact_and_boxes_stay_sound(sequence, kind, many):
+@given(st.lists(commands, max_size=30))
+def test_whatever_is_done_boxes_stay_in_the_image(sequence):
     others = {"run2": [Box(id="a1", label="nut", score=0.3, box=(500, 300, 30, 30))]}
-    attributes = (Attribute(name="bent", type="flag"),)
-    view = opened(*(BOXES if kind == "box" else ()), kind=kind, many=many, others=others, attributes=attributes)
-    states, changes = [(view.annotations(), selected(view))], []
-    for command, at, argument in sequence:
-        before = view.annotations()
-        done = view.do(command, at, argument)
-        if isinstance(done, Change):
-            changes.append(done)
-            states.append((view.annotations(), selected(view)))
-            assert view.annotations() != before
-        else:
-            assert view.annotations() == before
+    view = opened(*BOXES, others=others, attributes=(Attribute(name="bent", type="flag"),))
+    for command in sequence:
+        view.do(*command)
         view.scene(FIT)
-    names = [a.id for a in view.annotations()]
-    assert len(set(names)) == len(names)
     for a in view.annotations():
-        if isinstance(a, Box):
-            x, y, w, h = a.box
-            assert x >= 0 and y >= 0 and w >= 1 and h >= 1 and x + w <= WIDTH + 1e-9 and y + h <= HEIGHT + 1e-9
-    for change, (then, _) in zip(reversed(changes), reversed(states[:-1]), strict=True):
-        view.undo(change)
-        assert view.annotations() == then
-    for change, state in zip(changes, states[1:], strict=True):
-        view.redo(change)
-        assert (view.annotations(), selected(view)) == state
+        x, y, w, h = a.box
+        assert x >= 0 and y >= 0 and w >= 1 and h >= 1 and x + w <= WIDTH + 1e-9 and y + h <= HEIGHT + 1e-9
 
 
 @given(st.tuples(*[st.floats(-1e4, 1e4)] * 4), st.floats(-1e4, 1e4), st.floats(-1e4, 1e4))
@@ -339,8 +318,8 @@ def test_the_middle_of_a_tiny_box_can_still_be_held():
 
 
 def thumbnail(path: Path, focus: Annotation | None, size: Size, meta: dict[str, Any]) -> Any:
-    context = SimpleNamespace(task=task(), media=SimpleNamespace(path=lambda item: path))
-    return ImageView().thumbnail(Item(key="media/a", meta=meta), focus, size, context)
+    context = MemoryContext(task(), folder=path.parent)
+    return ImageView().thumbnail(Item(key=f"media/{path.name}", meta=meta), focus, size, context)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
