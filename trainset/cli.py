@@ -100,6 +100,10 @@ def main() -> None:
 def _explain(error: Exception) -> int:
     from trainset.errors import TrainsetError
 
+    if type(error).__module__ == "sqlite3":
+        error = TrainsetError(
+            f"the index cannot be used: {error}", hint="remove .trainset: it is a cache, and made anew"
+        )
     if not isinstance(error, TrainsetError):
         raise error
     from trainset.core.files import visible

@@ -73,10 +73,7 @@ class Blobs:
     def _write(self, path: Path, data: bytes) -> None:
         self._drafts.mkdir(exist_ok=True)
         draft = self._drafts / f"{path.name}.{os.getpid()}"
-        with draft.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        _durable(draft, data)
         draft.replace(path)
 
     def _link(self, path: Path, other: Path) -> None:
@@ -84,4 +81,11 @@ class Blobs:
             try:
                 os.link(path, other)
             except OSError:  # another file system, or one without links
-                other.write_bytes(path.read_bytes())
+                _durable(other, path.read_bytes())
+
+
+def _durable(path: Path, data: bytes) -> None:
+    with path.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -199,6 +199,9 @@ def _check(raw: _File, where: str) -> None:
             f"{where}: the shares in [splits] must be positive and sum to 1", hint="such as 0.8, 0.1, 0.1"
         )
     for name, task in raw.tasks.items():
+        for rule in task.rules:
+            if not NAME.fullmatch(rule):
+                raise ConfigError(f"{where}: {rule!r} cannot name a rule", hint="use letters, digits, - and _")
         seen: dict[int, str] = {}
         for label, entry in task.labels.items():
             if entry.index in seen or entry.index < 0:

@@ -122,7 +122,7 @@ class Dataset:
         self.root = root.resolve()
         self.kit = kit
         self.repository = Repository(self.root)
-        self.machine = Machine(self.repository.common_dir / "trainset")
+        self.machine = Machine(self.repository.machine)
         self.places = Places(self.root / "labels", self.repository.live)
         self.commit_id = self.repository.resolve(revision) if revision else None
         self._seen_by_git: tuple[object, frozenset[str]] = (None, frozenset())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -68,8 +70,13 @@ class Recorder:
         """
         body = self.compose(row, verdict, annotations, object=object, attributes=attributes, note=note, reason=reason,
                             seconds=seconds)  # fmt: skip
+        return self._recorded(body)
+
+    def _recorded(self, body: bytes) -> str:
+        """Write a record; what is on disk is acknowledged also where the index, a cache, cannot follow it now."""
         identity = self._writer.record(body)
-        self.dataset.follow(self._writer)
+        with suppress(sqlite3.Error):
+            self.dataset.follow(self._writer)
         return identity
 
     def compose(
@@ -133,9 +140,7 @@ class Recorder:
     def withdraw(self, row: Row, record: str) -> str:
         """Take back one of this reviewer's decisions; the withdrawal's id once it is on disk."""
         body = msgspec.json.encode(Decision(item=row.item.key, verdict="withdrawn", on=(record,)))
-        identity = self._writer.record(body)
-        self.dataset.follow(self._writer)
-        return identity
+        return self._recorded(body)
 
     def close(self) -> None:
         """End the session's file."""

@@ -117,9 +117,12 @@ class Note:
 
 
 def rivals(dataset: Dataset, row: Row) -> dict[str, tuple[Annotation, ...]]:
-    """The live answers to an item as a whole, by reviewer and the start of the record's id."""
+    """The answers to an item as a whole that no other supersedes, by reviewer and the start of the record's id."""
+    superseded = {target for rid in row.live for target in dataset.decision(rid)[0].on}
     found = {}
     for rid in row.live:
+        if rid in superseded:
+            continue
         decision, header = dataset.decision(rid)
         if decision.object is None and decision.annotations is not UNSET:
             found[f"{header.reviewer} {rid[:6]}"] = dataset.codec.decode(decision.annotations, header.types)

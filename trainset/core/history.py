@@ -64,6 +64,11 @@ class Repository:
         self._git("rev-parse", "--git-dir")  # Git has its own reasons to refuse a repository, and says them
 
     @property
+    def machine(self) -> Path:
+        """Where this machine keeps its places for the dataset: shared by worktrees, but not by datasets of a repository."""
+        return self.common_dir / "trainset" / ("" if self._prefix == "." else digest(self._prefix.encode())[:12])
+
+    @property
     def live(self) -> Path:
         """Where the live files of this dataset lie: a place of its own for each worktree, and each dataset of a
         repository."""

@@ -72,13 +72,16 @@ class Router:
         return _Active(config, rule, context, whole, f"rule.{config.name}", _digest(config))
 
     def fingerprint(self) -> str:
-        """What findings depend on besides the items: rules, order, and the runs there are."""
+        """What findings depend on besides the items: rules, order, and the outcomes there are."""
         rules = [(config.name, _digest(config)) for config in self.task.rules]
-        return digest(
-            repr(
-                (rules, self.task.rank, self.task.seed, self.task.definition, sorted(self.dataset.runs(self.task)))
-            ).encode()
-        )
+        return digest(repr((rules, self.task.rank, self.task.seed, self.task.definition, self._runs())).encode())
+
+    def _runs(self) -> list[tuple[str, int]]:
+        """The task's runs, and how many outcomes of each are here."""
+        return self._db.execute(
+            "SELECT run, sum(records) FROM file WHERE kind='runs' AND present AND task=? GROUP BY run ORDER BY run",
+            (self.task.name,),
+        ).fetchall()
 
     def current(self) -> bool:
         """Whether the findings and ranks in the index are those of the present rules and runs."""
