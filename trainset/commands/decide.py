@@ -90,7 +90,7 @@ def _lines(opened: Dataset, task: Task, item: str | None, verdict: str | None, a
            attributes: tuple[str, ...], note: str | None, where: str, source: TextIO | None, yes: bool) -> Iterator[_Line]:  # fmt: skip
     if source is not None:
         decoder = msgspec.json.Decoder(_Line)
-        for number, text in enumerate(source, start=1):
+        for number, text in enumerate(_texts(source), start=1):
             if text.strip():
                 try:
                     yield decoder.decode(text)
@@ -108,6 +108,13 @@ def _lines(opened: Dataset, task: Task, item: str | None, verdict: str | None, a
     answer = None if annotations is None else _json(annotations, "--annotations")
     for key in keys:
         yield _Line(key, verdict, answer, object_, parsed, note)
+
+
+def _texts(source: TextIO) -> Iterator[str]:
+    try:
+        yield from source
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{source.name} is not UTF-8: {error.reason}", hint="save it as UTF-8") from error
 
 
 def _json(text: str, what: str) -> Any:

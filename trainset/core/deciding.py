@@ -15,7 +15,7 @@ from trainset.core.codec import with_ids
 from trainset.core.config import check_handle
 from trainset.core.dataset import Dataset, Row
 from trainset.core.matching import tag_of
-from trainset.core.model import Annotation, AttributeValue, Decision, Header, Opaque, Origin, Task, Verdict
+from trainset.core.model import Annotation, AttributeValue, Class, Decision, Header, Opaque, Origin, Task, Verdict
 from trainset.errors import ConfigError, MediaError, UsageError
 
 WHOLE: tuple[Verdict, ...] = ("accepted", "corrected", "rejected", "flagged", "excluded", "reopened", "complete")
@@ -218,6 +218,14 @@ class Recorder:
             for name, value in a.attributes.items():
                 if name in known and (problem := known[name].problem(value)):
                     raise UsageError(problem)
+        classes = [a.label for a in annotations if isinstance(a, Class)]
+        if len(classes) > 1 and not self.task.many:
+            raise UsageError(
+                f"an item of task {self.task.name!r} has one class, not {len(classes)}",
+                hint="`many = true` in trainset.toml allows several",
+            )
+        if len(set(classes)) < len(classes):
+            raise UsageError(f"{row.item.key}: a class is given twice")
         for found in self.dataset.kit.modality.check(row.item, annotations):
             if found.note:
                 continue
@@ -243,17 +251,22 @@ def annotations_from(dataset: Dataset, task: Task, value: Any) -> tuple[Annotati
             "annotations are a JSON list of objects", hint='such as [{"label": "screw", "box": [12, 40, 80, 33]}]'
         )
     tag = dataset.kit.tag(task)
-    types = dataset.kit.types()
+    kind = dataset.kit.types()[tag]
+    known = {f.encode_name for f in msgspec.structs.fields(kind)} | {"type"}
     rows = []
     for part in value:
         label = task.label(str(part.get("label")))
         row = {"type": tag, **part, **({"label": label.id} if label else {})}
-        if row["type"] in types:
-            try:
-                msgspec.convert(row, type=types[row["type"]])
-            except msgspec.ValidationError as error:
-                raise UsageError(
-                    f"{row['type']}: {error}", hint="docs/records.md shows the fields of every type"
-                ) from error
+        if row["type"] != tag:
+            raise UsageError(f"task {task.name!r} takes annotations of type {tag!r}, not {row['type']!r}")
+        unknown = sorted(set(row) - known)
+        if unknown:
+            raise UsageError(f"{tag} has no field {unknown[0]!r}", hint=f"it has: {', '.join(sorted(known))}")
+        try:
+            found = msgspec.convert(row, type=kind)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"{tag}: {error}", hint="docs/records.md shows the fields of every type") from error
+        if found.score is not None and not 0 <= found.score <= 1:
+            raise UsageError(f"a score is between 0 and 1, not {found.score:g}")
         rows.append(row)
     return with_ids(dataset.codec.decode(msgspec.json.encode(rows)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from msgspec import UNSET
 
@@ -23,6 +23,7 @@ class ReviewDesk:
         self._dataset = dataset
         self._where = where
         self._recorder = Recorder.person(dataset, task, handle)
+        self._shown: dict[str, Row] = {}
 
     def queue(self) -> Sequence[Entry]:
         """What waits for a person (or what `where` names, whatever its state), most urgent first."""
@@ -43,7 +44,7 @@ class ReviewDesk:
 
     def versions(self, item: Item) -> Mapping[str, Sequence[Annotation]]:
         """The answer if there is one, then what each head and each run says; the first is what is edited."""
-        row = self._row(item)
+        row = self._shown[item.key] = self._row(item)
         found: dict[str, Sequence[Annotation]] = {}
         if row.state in ("disputed", "flagged"):
             found.update(rivals(self._dataset, row))
@@ -83,10 +84,12 @@ class ReviewDesk:
         note: str | None = None,
         seconds: float | None = None,
     ) -> str:
-        """Write a decision; its id once it is on disk."""
-        return self._recorder.decide(
-            self._row(item), verdict, annotations, attributes=attributes, note=note, seconds=seconds
-        )
+        """Write a decision; its id once it is on disk. It supersedes what there was when `versions` showed the item, and
+        nothing that others wrote meanwhile."""
+        row = self._shown.get(item.key) or self._row(item)
+        record = self._recorder.decide(row, verdict, annotations, attributes=attributes, note=note, seconds=seconds)
+        self._shown[item.key] = replace(row, live=(*row.live, record), seen=(*row.seen, record))
+        return record
 
     def withdraw(self, item: Item, record: str) -> str:
         """Take back one of the session's own decisions."""

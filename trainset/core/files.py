@@ -58,10 +58,17 @@ def _walk(path: Path, above: frozenset[Path]) -> Iterator[Path]:
     except PermissionError:
         yield path
         return
-    yield from (Path(e.path) for e in found if e.is_file())
-    for entry in found:
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), above | {here})
+    folders = [e for e in found if _is_folder(e)]
+    yield from (Path(e.path) for e in found if e not in folders)
+    for entry in folders:
+        yield from _walk(Path(entry.path), above | {here})
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:

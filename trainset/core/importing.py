@@ -14,7 +14,7 @@ import msgspec
 
 from trainset.core.blobs import LIMIT
 from trainset.core.codec import with_ids
-from trainset.core.config import HANDLE, editing, table
+from trainset.core.config import HANDLE, NAME, editing, table
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset
 from trainset.core.engine import RunWriter, predicted
@@ -34,6 +34,7 @@ from trainset.core.model import (
 from trainset.core.pause import collector_paused
 from trainset.core.protocols import Imported, Importer, Problem, Skipped
 from trainset.core.registering import declare, item_of, source_of, split_of
+from trainset.core.routing import HELD_OUT
 from trainset.errors import UsageError
 
 As = Literal["decisions", "predictions"]
@@ -151,6 +152,7 @@ class Importing:
         self._items = dataset.writer(dataset.header("items", origin="import"))
         self._context = Finding(dataset, task)
         self._told = _sidecar(src)
+        self._told_by_base: dict[str, list[tuple[str, Mapping[str, Any]]]] | None = None
         self._media_settings = dataset.kit.media_settings(dataset.config.media)
         self._lookup: dict[str, str | None] = {}
         self._fresh: dict[str, Item] = {}
@@ -252,8 +254,11 @@ class Importing:
             return None
         else:
             item = Item(key=f"{self._source or 'media'}/{name}", group=found.group, meta=dict(found.meta))
-        told = self._told.get(found.name, {}).get("split")
-        split = found.split or told or split_of(found.group or item.key, self.dataset.config.splits)
+        split = (
+            found.split
+            or self._told_of(found.name).get("split")
+            or split_of(found.group or item.key, self.dataset.config.splits)
+        )
         if item.key not in self._fresh:
             self.report.registered += 1
             self._fresh[item.key] = msgspec.structs.replace(item, split=split)
@@ -317,12 +322,28 @@ class Importing:
                 found.setdefault((key, who), []).append(rid)
         return found
 
+    def _told_of(self, name: str, key: str = "") -> Mapping[str, Any]:
+        """What the sidecar says of an item: by the name in the file, by its key, else by a name that the one ends in."""
+        told = self._told.get(name) or self._told.get(key)
+        if told is not None or not self._told:
+            return told or {}
+        if self._told_by_base is None:
+            self._told_by_base = {}
+            for long, entry in self._told.items():
+                self._told_by_base.setdefault(long.rpartition("/")[2], []).append((f"/{long}", entry))
+        rivals = self._told_by_base.get(plain(name).rpartition("/")[2], [])
+        near = [e for long, e in rivals if long.endswith(f"/{plain(name)}") or f"/{plain(name)}".endswith(long)]
+        different = {id(e): e for e in near or [e for _, e in rivals]}
+        return next(iter(different.values())) if len(different) == 1 else {}
+
     def _decision(self, key: str, found: Imported, own: dict[tuple[str, str], list[str]]) -> tuple[str, bytes | None]:
-        told = self._told.get(found.name) or self._told.get(key, {})
+        told = self._told_of(found.name, key)
         state = found.state or told.get("state")
         verdict = found.verdict if state is None else _OF_STATE.get(state, found.verdict)
         by = [*told.get("decided_by", ()), *([found.reviewer] if found.reviewer else ())]
         handle = self._reviewer or next((h for h in map(_handle, by) if h), None) or "import"
+        if handle.startswith("rule.") and (self._fresh.get(key) or self.dataset.item(key)).split == HELD_OUT:
+            verdict = None  # no rule accepts what is measured on
         if verdict is None:
             return handle, None
         annotations = self._sound(key, found)
@@ -399,7 +420,7 @@ class Importing:
 
 def _handle(name: str) -> str | None:
     """A reviewer's name of another tool as a handle; rules keep theirs."""
-    if name.startswith("rule."):
+    if name.startswith("rule.") and NAME.fullmatch(name.removeprefix("rule.")):
         return name
     handle = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:32]
     return handle if HANDLE.fullmatch(handle) else None

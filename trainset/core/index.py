@@ -22,7 +22,18 @@ import msgspec
 
 from trainset.core.files import chunks, digest
 from trainset.core.fold import Same, Vote, fold
-from trainset.core.model import AttributeValue, Decision, Header, Item, ItemRecord, LotEntry, Outcome, Prediction, Task
+from trainset.core.model import (
+    AttributeValue,
+    Decision,
+    Header,
+    Item,
+    ItemRecord,
+    LotEntry,
+    Outcome,
+    Prediction,
+    Task,
+    is_key,
+)
 from trainset.core.pause import collector_paused
 from trainset.core.records import lines, parse, read_end, read_header
 from trainset.core.tree import Stamp, Tree, Windows
@@ -355,6 +366,10 @@ class Index:
                     found.append((start + offset, len(line), record[0], _DECODERS[header.kind].decode(record[1])))
                 except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
                     skipped += 1
+            if header.kind == "items":
+                sound = [row for row in found if is_key(row[3].item.key)]
+                skipped += len(found) - len(sound)
+                found = sound
             records += len(found)
             if header.kind == "items":
                 ids = self._ids([r.item.key for *_, r in found])

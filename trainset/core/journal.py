@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ from trainset.core.records import Chain, check, header_line, lines, read_header
 from trainset.errors import RecordError, TrainsetError
 
 ROTATE = 32 * 1024 * 1024
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -64,7 +66,12 @@ class Places:
     live: Path
 
     def folder(self, header: Header) -> Path:
-        """The folder that a file with this header belongs in."""
+        """The folder that a file with this header belongs in; RecordError where a name would lead out of it."""
+        for name in (header.task, header.reviewer):
+            if name is not None and not _PLAIN.fullmatch(name):
+                raise RecordError(
+                    f"{name!r} cannot name a folder of label files", hint="use letters, digits, ., - and _"
+                )
         folder = self.labels / header.kind
         if header.task is not None:
             folder /= header.task

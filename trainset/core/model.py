@@ -96,6 +96,12 @@ class Item(Struct, kw_only=True, omit_defaults=True, frozen=True):
         return self.key.partition("/")[2].partition("#")[0] if self.row is not None else self.key.partition("/")[2]
 
 
+def is_key(key: str) -> bool:
+    """Whether a key is one: a source and a path below it, which leads nowhere else."""
+    parts = key.partition("#")[0].split("/")
+    return len(parts) > 1 and not {"", ".", ".."} & set(parts)
+
+
 class ItemRecord(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """A line of `labels/items`: an item was added, changed, renamed or removed.
 
