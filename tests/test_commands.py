@@ -375,3 +375,87 @@ def test_names_with_controls_reach_the_terminal_only_as_visible_text(parts):
     for command in (("items",), ("status",), ("items", "--json")):
         said = trainset(*command, cwd=parts)
         assert not set("\x1b\x07\u202e") & set(said.out + said.err)
+
+
+# -- what hostile or careless input must not do --------------------------------------------------------------------
+
+
+def test_no_imported_name_leads_out_of_the_label_files(parts, tmp_path):
+    line = {
+        "key": "media/p0.png",
+        "task": "parts",
+        "state": "reviewed",
+        "annotations": [],
+        "decided_by": ["rule.../../../../../evil"],
+    }
+    (tmp_path / "x.jsonl").write_text(json.dumps(line) + "\n")
+    trainset("import", "jsonl", tmp_path / "x.jsonl", cwd=parts)
+    assert not any(p.name == "evil" for p in tmp_path.rglob("*") if "labels" not in p.parts)
+    assert states(parts)["media/p0.png"] == "reviewed"
+    trainset("status", cwd=parts)
+
+
+def test_a_review_overrules_nobody_whose_decision_it_did_not_show(parts):
+    from trainset.core.desk import ReviewDesk
+
+    trainset("reviewer", "add", "bo", cwd=parts)
+    with api.open(parts) as data:
+        desk = ReviewDesk(data, data.config.task(None), "ana")
+        item = desk.item("media/p0.png")
+        desk.versions(item)
+        trainset("decide", "media/p0.png", "--verdict", "excluded", "--reviewer", "bo", cwd=parts)
+        data.index.refresh()
+        desk.record(item, "corrected", ())
+        desk.close()
+    assert states(parts)["media/p0.png"] == "disputed"
+
+
+def test_states_travel_also_where_the_other_data_set_has_other_folders(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    for root, folder in ((one, "media/sub"), (two, "media")):
+        trainset("init", root, "--modality", "vision", "--task", "parts:box:screw,nut", cwd=tmp_path)
+        for n in range(3):
+            picture(root / folder / f"p{n}.png", (8, 8, 9, 9))
+        trainset("add", "media", cwd=root)
+        trainset("reviewer", "add", "ana", cwd=root)
+    trainset("decide", "media/sub/p0.png", "--verdict", "excluded", cwd=one)
+    trainset("decide", "media/sub/p1.png", "--verdict", "corrected", "--annotations", "[]", cwd=one)
+    trainset("export", "voc", tmp_path / "out", "--include", "reviewed,excluded,unlabelled", cwd=one)
+    trainset("import", "voc", tmp_path / "out", cwd=two)
+    assert states(two) == {"media/p0.png": "excluded", "media/p1.png": "reviewed", "media/p2.png": "unlabelled"}
+
+
+def test_an_item_has_one_class_where_the_task_does_not_say_many(tmp_path):
+    root = tmp_path / "kinds"
+    trainset("init", root, "--modality", "vision", "--task", "kind:classify:cat,dog", cwd=tmp_path)
+    picture(root / "media" / "a.png", (3, 3, 9, 9))
+    trainset("add", "media", cwd=root)
+    trainset("reviewer", "add", "ana", cwd=root)
+    both = '[{"label": "cat"}, {"label": "dog"}]'
+    assert (
+        "one class"
+        in trainset("decide", "media/a.png", "--verdict", "corrected", "--annotations", both, cwd=root, code=2).err
+    )
+
+
+@pytest.mark.parametrize(
+    ("annotation", "word"),
+    [
+        ({"type": "zz.q"}, "takes annotations of type"),
+        ({"score": 7}, "between 0 and 1"),
+        ({"atributes": {}}, "no field 'atributes'"),
+    ],
+)
+def test_what_is_mistyped_in_an_annotation_is_refused(parts, annotation, word):
+    answer = json.dumps([{"label": "nut", "box": [1, 2, 3, 4], **annotation}])
+    assert (
+        word
+        in trainset("decide", "media/p0.png", "--verdict", "corrected", "--annotations", answer, cwd=parts, code=2).err
+    )
+
+
+def test_links_that_lead_to_themselves_stop_nothing(parts):
+    (parts / "media" / "loop.png").symlink_to("loop.png")
+    (parts / "media" / "round").symlink_to(".")
+    told = trainset("add", "media", "--json", cwd=parts).json()
+    assert told["known"] == 6 and "loop.png" in told["skipped"][0]["path"]
