@@ -99,6 +99,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "annotations" / "instances_train.json"
         path.parent.mkdir()
+        (Path(folder) / "images").mkdir()  # Datumaro wants one
         annotations = draw(path, round(IMAGES * share))
         rows: list[tuple[object, ...]] = []
         floor = run([sys.executable, "-c", FLOOR, str(path)])
