@@ -19,7 +19,7 @@ from trainset.core.committing import commit
 from trainset.core.index import Index
 from trainset.core.journal import seal
 from trainset.core.model import Item, ItemRecord
-from trainset.core.routing import route
+from trainset.core.routing import Router
 from trainset.core.tree import WorkTree
 from trainset.errors import RecordError, TrainsetError
 
@@ -527,7 +527,7 @@ def test_others_may_decide_while_rules_and_ranks_are_worked_out(root, items, mon
                 yield case.item.key, 1.0, "slowly"
 
     items.kit.ranker = lambda name: Slow()
-    route(items, task(items))
+    Router(items, task(items)).plan()
     items.index.refresh()
     assert set(states(items).values()) == {"reviewed"}
     assert items.index.db.execute("SELECT count(*) FROM rank").fetchone()[0] == 3

@@ -367,11 +367,9 @@ class Index:
                 except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
                     skipped += 1
             if header.kind == "items":
-                sound = [row for row in found if is_key(row[3].item.key)]
-                skipped += len(found) - len(sound)
-                found = sound
-            records += len(found)
-            if header.kind == "items":
+                whole = len(found)
+                found = [row for row in found if is_key(row[3].item.key)]
+                skipped, records = skipped + whole - len(found), records + len(found)
                 ids = self._ids([r.item.key for *_, r in found])
                 yield (
                     "item_record",
@@ -383,6 +381,7 @@ class Index:
                     ],
                 )
                 continue
+            records += len(found)
             ids = self._ids([r.item for *_, r in found])
             if header.kind == "decisions":
                 yield "decision", 16, [

@@ -286,12 +286,6 @@ def _digest(config: RuleConfig) -> str:
     return digest(msgspec.json.encode([config.rule, config.settings]))
 
 
-def route(dataset: Dataset, task: Task, tick: Callable[[int], None] = lambda _: None) -> tuple[Router, Plan]:
-    """A router and its plan, to be shown and then applied."""
-    router = Router(dataset, task, tick)
-    return router, router.plan()
-
-
 def ensure_ranked(dataset: Dataset, task: Task) -> None:
     """Bring findings and order up to date where rules or runs changed, or the index was built anew. Records nothing."""
     router = Router(dataset, task)
