@@ -67,10 +67,16 @@ class NotesKit:
     def tag(self, task):
         return "class"
 
+    def tags(self, task):
+        return [self.tag(task)]
+
+    def options(self, task, where):
+        return task.options
+
     def unknown(self, tasks):
         return []
 
-    def ops(self, tag):
+    def ops(self, tag, task=None):
         return ClassOps()
 
 
@@ -165,3 +171,23 @@ def label_file(bodies, end=True, **header):
     chain = Chain.start(first)
     rows = [first, *(chain.append(body)[0] for body in bodies)]
     return b"".join(row + b"\n" for row in (*rows, *([chain.end()] if end else [])))
+
+
+class Listed(list):
+    """A `Queue` of the entries that `ask` gives: those of the beginning, and at the end what came since."""
+
+    def __init__(self, ask):
+        super().__init__(ask())
+        self._ask = ask
+
+    def grow(self):
+        known = {entry.key for entry in self}
+        fresh = [entry for entry in self._ask() if entry.key not in known]
+        self.extend(fresh)
+        return bool(fresh)
+
+    def place(self, key):
+        return next((at for at, entry in enumerate(self) if entry.key == key), None)
+
+    def find(self, text, start):
+        return next((at for at in range(start, len(self)) if text.casefold() in self[at].key.casefold()), None)

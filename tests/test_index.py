@@ -17,6 +17,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from trainset.core.committing import commit
 from trainset.core.index import Index
+from trainset.core.index.following import Follower
 from trainset.core.journal import seal
 from trainset.core.model import Item, ItemRecord
 from trainset.core.routing import Router
@@ -283,7 +284,7 @@ def test_of_a_sealed_file_that_git_wrote_again_nothing_is_parsed(items, monkeypa
     (items.root / path).unlink()
     items.index.refresh()
     assert states(items)["n/1"] == "unlabelled"
-    monkeypatch.setattr(Index, "_read", lambda *_: pytest.fail("it was parsed again"))
+    monkeypatch.setattr(Follower, "_read", lambda *_: pytest.fail("it was parsed again"))
     (items.root / path).write_bytes(data)
     items.index.refresh()
     assert states(items)["n/1"] == "reviewed"
@@ -526,7 +527,7 @@ def test_others_may_decide_while_rules_and_ranks_are_worked_out(root, items, mon
                     decide(other, case.item.key, "b", who="ben")
                 yield case.item.key, 1.0, "slowly"
 
-    items.kit.ranker = lambda name: Slow()
+    items.kit.ranker = lambda name, where: Slow()
     Router(items, task(items)).plan()
     items.index.refresh()
     assert set(states(items).values()) == {"reviewed"}

@@ -21,6 +21,8 @@ from trainset.tui.canvas import strip
 from trainset.tui.canvas.cells import cluster_text
 from trainset.tui.widgets.canvas import Canvas
 
+from .kit import Listed
+
 NASTY = "[bold red]x[/] \x1b[31m\u202e"
 
 
@@ -142,7 +144,7 @@ class Desk:
     broken: bool = False
 
     def queue(self):
-        return [Entry(key, 0.5, f"score .41 {NASTY}") for key in self.keys]
+        return Listed(lambda: [Entry(key, 0.5, f"score .41 {NASTY}") for key in self.keys])
 
     def item(self, key):
         return Item(key=key)
@@ -182,6 +184,9 @@ class Desk:
 
     def path(self, item, part=""):
         raise AssertionError("the screen needs no path")
+
+    def ahead(self, item):
+        self.load(item)
 
     def load(self, item):
         ramp = np.linspace(0, 255, 64).astype(np.uint8)

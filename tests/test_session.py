@@ -15,6 +15,8 @@ from trainset.core.scene import Line
 from trainset.core.session import KEPT_SITTINGS, Entry, Session
 from trainset.errors import MediaError, TrainsetError
 
+from .kit import Listed
+
 TASK = Task(
     name="kind",
     type="classify",
@@ -71,6 +73,9 @@ class Desk:
     broken: bool = False
 
     def queue(self):
+        return Listed(self._waiting)
+
+    def _waiting(self):
         done = {item for item, verdict, *_ in self.live.values() if verdict != "rejected"}
         return [Entry(key, 1.0, "uncertain") for key in self.keys if key not in done]
 

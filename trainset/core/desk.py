@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from msgspec import UNSET
 
+from trainset.core.backlog import Backlog
 from trainset.core.dataset import WAITING, Dataset, Row
 from trainset.core.deciding import Recorder
 from trainset.core.model import Annotation, AttributeValue, Item, State, Task, Verdict
-from trainset.core.routing import ensure_ranked
-from trainset.core.session import Entry
-from trainset.core.where import parse
+from trainset.errors import RecordError
 
 
 class ReviewDesk:
@@ -25,11 +25,9 @@ class ReviewDesk:
         self._recorder = Recorder.person(dataset, task, handle)
         self._shown: dict[str, Row] = {}
 
-    def queue(self) -> Sequence[Entry]:
+    def queue(self) -> Backlog:
         """What waits for a person (or what `where` names, whatever its state), most urgent first."""
-        self._dataset.index.refresh()
-        ensure_ranked(self._dataset, self.task)
-        return queue(self._dataset, self.task, self._where)
+        return Backlog(self._dataset, self.task, self._where)
 
     def item(self, key: str) -> Item:
         """The item of this key."""
@@ -65,7 +63,18 @@ class ReviewDesk:
         found = db.execute(
             "SELECT DISTINCT rule||': '||reason FROM finding WHERE task=? AND item=?", (self.task.name, row.number)
         )
-        return [*row.reasons, *(r for (r,) in found)]
+        return [*self._flags(row), *row.reasons, *(r for (r,) in found)]
+
+    def _flags(self, row: Row) -> list[str]:
+        """Who flagged it, and what they noted."""
+        if row.state != "flagged":
+            return []
+        heads = map(self._dataset.decision, row.live)
+        return [
+            f"flagged by {header.reviewer}{f': {flag.note}' if flag.note else ''}"
+            for flag, header in heads
+            if flag.verdict == "flagged"
+        ]
 
     def history(self, item: Item) -> Sequence[str]:
         """Its decisions, a line each, in the order in which their sessions began."""
@@ -128,7 +137,8 @@ def rivals(dataset: Dataset, row: Row) -> dict[str, tuple[Annotation, ...]]:
             continue
         decision, header = dataset.decision(rid)
         if decision.object is None and decision.annotations is not UNSET:
-            found[f"{header.reviewer} {rid[:6]}"] = dataset.codec.decode(decision.annotations, header.types)
+            with suppress(RecordError):  # what cannot be read is no answer to choose from; `verify` names it
+                found[f"{header.reviewer} {rid[:6]}"] = dataset.codec.decode(decision.annotations, header.types)
     return found
 
 
@@ -145,14 +155,3 @@ def history(dataset: Dataset, task: Task, row: Row) -> list[Note]:
         extra = [x for x in (decision.reason, decision.note) if x]
         out.append(Note(started, who or "", f"{text}{': ' + '; '.join(extra) if extra else ''}", rid))
     return out
-
-
-def queue(dataset: Dataset, task: Task, where: str = "") -> list[Entry]:
-    """What waits for a person, or what a filter names, most urgent first; the order is the same for the same seed."""
-    condition = parse(where or f"state = {', '.join(WAITING)}", task.name)
-    rows = dataset.index.db.execute(
-        "SELECT i.key, coalesce(r.priority, 0), coalesce(r.reason, '') FROM item i LEFT JOIN state s ON s.item=i.id AND s.task=? "
-        f"LEFT JOIN rank r ON r.item=i.id AND r.task=? WHERE i.alive AND {condition.sql} ORDER BY 2 DESC, i.key",
-        (task.name, task.name, *condition.values),
-    )
-    return [Entry(key, priority, reason) for key, priority, reason in rows]

@@ -1,68 +1,100 @@
-"""What to ask next: orders over the items that wait for a person. Pure."""
+"""The queue: entries in an order that stays as it was made, whatever is decided meanwhile. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
-from trainset.core.protocols import Case, Context
-from trainset.core.rules import agreeing, chance
-
-Ranked = Iterator[tuple[str, float, str]]
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, overload
 
 
-class Uncertain:
-    """What the model is least sure of first (least-confidence sampling, Lewis and Gale 1994), by the object whose score
-    is nearest to one half."""
+@dataclass(frozen=True)
+class Entry:
+    """A place in the queue: the item, how urgent it is (higher first), and why it is there, in words."""
 
-    def rank(self, cases: Iterable[Case], context: Context) -> Ranked:
-        """Priority 1 at a score of 0.5, 0 at 0 and 1; 0.5 where the model proposes nothing."""
-        for case in cases:
-            scored = [a for a in case.annotations or () if a.score is not None]
-            if scored:
-                least = min(scored, key=lambda a: (abs((a.score or 0) - 0.5), a.id))
-                score = least.score or 0
-                yield case.item.key, 1 - 2 * abs(score - 0.5), f"{least.label or least.id} has score {score:.2f}"
-            elif case.annotations is not None:
-                yield (
-                    case.item.key,
-                    0.5,
-                    "proposals without scores" if case.annotations else "the model proposes nothing",
-                )
-            else:
-                yield case.item.key, 0.0, "no proposal at hand"
+    key: str
+    priority: float
+    reason: str
 
 
-class Disagreement:
-    """What runs differ on most first (query by committee, Seung, Opper and Sompolinsky 1992)."""
+class Queue(Protocol):
+    """A sequence of entries, most urgent first, no item twice. What is in it keeps its place, also when it was decided;
+    what arrives is put at the end when `grow` is called. An entry is at hand in a few ms wherever it stands."""
 
-    def rank(self, cases: Iterable[Case], context: Context) -> Ranked:
-        """Priority 1 - F1 of the shown run's objects against the other run that differs most from it."""
-        for case in cases:
-            shown = list(case.annotations or ())
-            worst, reason = 0.0, "runs agree"
-            for run, other in context.proposals(case.item).items():
-                total = len(shown) + len(other)
-                if run == case.run or not total:
-                    continue
-                f1 = 2 * agreeing(shown, other, case, context, context.task.agree_above) / total
-                if 1 - f1 > worst:
-                    worst, reason = 1 - f1, f"F1 {f1:.2f} with run {run[-6:]}"
-            yield case.item.key, worst, reason
+    def __len__(self) -> int: ...
 
+    @overload
+    def __getitem__(self, at: int, /) -> Entry: ...
 
-class Random:
-    """An order by chance, the same for the task's seed."""
+    @overload
+    def __getitem__(self, at: slice, /) -> Sequence[Entry]: ...
 
-    def rank(self, cases: Iterable[Case], context: Context) -> Ranked:
-        """A priority in [0, 1) from the seed and the key."""
-        for case in cases:
-            yield case.item.key, chance(context.task.seed, case.item.key), "in random order"
+    def grow(self) -> bool:
+        """Put what has arrived since at the end; whether there was anything."""
+        ...
+
+    def place(self, key: str) -> int | None:
+        """Where the item of this key stands."""
+        ...
+
+    def find(self, text: str, start: int) -> int | None:
+        """The first place from `start` on whose key holds `text`, whatever its case."""
+        ...
 
 
-class InOrder:
-    """The order in which items were added."""
+class Guests:
+    """A queue with a few entries put in between, each of which takes a place; itself a `Queue`."""
 
-    def rank(self, cases: Iterable[Case], context: Context) -> Ranked:
-        """Priorities that fall from 0."""
-        for number, case in enumerate(cases):
-            yield case.item.key, -float(number), "in the order of addition"
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self._places: list[int] = []
+        self._guests: list[Entry] = []
+
+    def __len__(self) -> int:
+        return len(self._queue) + len(self._guests)
+
+    @overload
+    def __getitem__(self, at: int) -> Entry: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Entry]: ...
+
+    def __getitem__(self, at: int | slice) -> Entry | Sequence[Entry]:
+        if isinstance(at, slice):
+            return [self[n] for n in range(*at.indices(len(self)))]
+        at += len(self) if at < 0 else 0
+        before = bisect_left(self._places, at)
+        if before < len(self._places) and self._places[before] == at:
+            return self._guests[before]
+        return self._queue[at - before]
+
+    def insert(self, at: int, entry: Entry) -> None:
+        """Put an entry at a place; what stands there and behind moves on by one."""
+        n = bisect_left(self._places, at)
+        self._places[n:] = [at, *(place + 1 for place in self._places[n:])]
+        self._guests.insert(n, entry)
+
+    def grow(self) -> bool:
+        """Put what has arrived since at the end."""
+        return self._queue.grow()
+
+    def place(self, key: str) -> int | None:
+        """Where the item of this key stands."""
+        found = next((p for p, guest in self._visits() if guest.key == key), None)
+        return self._moved(self._queue.place(key)) if found is None else found
+
+    def find(self, text: str, start: int) -> int | None:
+        """The first place from `start` on whose key holds `text`, whatever its case."""
+        wanted = text.casefold()
+        guest = next((p for p, g in self._visits() if p >= start and wanted in g.key.casefold()), None)
+        own = self._moved(self._queue.find(text, start - bisect_left(self._places, start)))
+        return min((p for p in (guest, own) if p is not None), default=None)
+
+    def _visits(self) -> Iterator[tuple[int, Entry]]:
+        return zip(self._places, self._guests, strict=True)
+
+    def _moved(self, place: int | None) -> int | None:
+        """A place of the queue, by the guests before it."""
+        if place is None:
+            return None
+        return place + bisect_right([p - n for n, p in enumerate(self._places)], place)

@@ -6,23 +6,35 @@ named rule), their withdrawals, and lots drawn by chance, before anyone looks.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from trainset.core.cases import Numbered, cases
 from trainset.core.context import TaskContext
-from trainset.core.dataset import WAITING, Dataset, Row
+from trainset.core.dataset import Dataset
 from trainset.core.deciding import Recorder
 from trainset.core.files import chunks, digest
 from trainset.core.index import transaction
 from trainset.core.model import Decision, LotEntry, RuleConfig, RuleHeader, Task
-from trainset.core.protocols import Case, Finding, Rule
+from trainset.core.protocols import Case, Finding, Ranker, Rule
 
 PORTION = 1000
+_TEMPORARY = {
+    "ranked": "item INTEGER PRIMARY KEY, priority REAL, reason TEXT",
+    "found": "item INT, rule TEXT, object TEXT, reason TEXT",
+    "drawn": "item INT, rule TEXT, probability REAL",
+    "plan": "item INT, rule TEXT, object TEXT, run TEXT",
+    "standing": "rid TEXT, item INT, handle TEXT, object TEXT, said TEXT",
+    "kept": "plan INT, rid TEXT",
+    "gone": "rid TEXT, item INT, handle TEXT",
+}
+"""Tables of this connection alone, so that others may write while rules run."""
 HELD_OUT = "test"
 """The split whose items no rule accepts: what is measured on must be seen by a person."""
 
@@ -67,9 +79,19 @@ class Router:
         return [self._active(config) for config in self.task.rules]
 
     def _active(self, config: RuleConfig) -> _Active:
-        rule, settings, whole = self.dataset.kit.rule(config)
+        where = self.dataset.config.place("tasks", self.task.name, "rules", config.name)
+        rule, settings, whole = self.dataset.kit.rule(config, where)
         context = TaskContext(self.dataset, self.task, settings)
         return _Active(config, rule, context, whole, f"rule.{config.name}", _digest(config))
+
+    def check(self) -> None:
+        """ConfigError where a rule or the order of the task cannot be used."""
+        for config in self.task.rules:
+            self._active(config)
+        self._ranker()
+
+    def _ranker(self) -> Ranker:
+        return self.dataset.kit.ranker(self.task.rank, self.dataset.config.place("tasks", self.task.name, "rank"))
 
     def fingerprint(self) -> str:
         """What findings depend on besides the items: rules, order, and the outcomes there are."""
@@ -85,134 +107,141 @@ class Router:
 
     def current(self) -> bool:
         """Whether the findings and ranks in the index are those of the present rules and runs."""
-        found = self._db.execute("SELECT value FROM meta WHERE name=?", (f"routed {self.task.name}",)).fetchone()
-        return found is not None and found[0] == self.fingerprint()
+        return self._noted(f"routed {self.task.name}") == self.fingerprint()
+
+    def _inputs(self) -> str:
+        """All that a plan depends on: `fingerprint`, the plugins, and whatever any label file says."""
+        plugins = sorted(self.dataset.kit.distributions().items())
+        return digest(f"{self.fingerprint()} {plugins} {self.dataset.index.folds()}".encode())
+
+    def _noted(self, name: str) -> str | None:
+        found = self._db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+        return None if found is None else str(found[0])
 
     # -- planning -------------------------------------------------------------------------------------------
 
     def plan(self) -> Plan:
-        """Run every rule over the items that no person decided, and put findings, plan and order into the index."""
-        plan = Plan()
-        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS plan (item INT, rule TEXT, object TEXT, run TEXT)")
-        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS drawn (item INT, rule TEXT, probability REAL)")
-        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS found (item INT, rule TEXT, object TEXT, reason TEXT)")
-        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS ranked (item INT, priority REAL, reason TEXT)")
-        for table in ("plan", "drawn", "found", "ranked"):
-            self._db.execute(f"DELETE FROM temp.{table}")
-        self._judge(plan)
-        self._order()
-        task = self.task.name
+        """Run every rule over the items that no person decided, and put findings, plan and order into the index.
+
+        Where the last plan came to nothing, and nothing was added, decided, run or set since, it still does.
+        """
+        plan, task, inputs = Plan(), self.task.name, self._inputs()
+        if self._noted(f"settled {task}") == inputs:
+            findings = self._db.execute(
+                "SELECT rule, count(DISTINCT item) FROM finding WHERE task=? GROUP BY rule", (task,)
+            )
+            plan.reasons.update(dict(findings))
+            return plan
+        for name, columns in _TEMPORARY.items():
+            self._db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns})")
+            self._db.execute(f"DELETE FROM temp.{name}")
+        self._rank(plan)
+        order = self._order()
         with transaction(self._db):  # a short one: somebody may be reviewing meanwhile
-            self._db.execute("DELETE FROM finding WHERE task=?", (task,))
+            for table in ("finding", "rank", "queue"):
+                self._db.execute(f"DELETE FROM {table} WHERE task=?", (task,))
             self._db.execute("INSERT INTO finding SELECT ?, item, rule, object, reason FROM temp.found", (task,))
-            self._db.execute("DELETE FROM rank WHERE task=?", (task,))
-            self._db.execute("INSERT OR REPLACE INTO rank SELECT ?, item, priority, reason FROM temp.ranked", (task,))
+            self._db.execute("INSERT INTO rank SELECT ?, item, priority, reason FROM temp.ranked", (task,))
+            self._db.execute("INSERT INTO queue VALUES (?, ?)", (task, order))
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"routed {task}", self.fingerprint()))
+            self._db.execute("DELETE FROM meta WHERE name=?", (f"settled {task}",))
         self._compare(plan)
+        if plan.empty:
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"settled {task}", inputs))
         return plan
 
-    def _candidates(self) -> Iterator[tuple[Row, Case]]:
-        """Items with a proposal at hand that no person has decided."""
-        for row in self.dataset.rows(self.task, "state = predicted, partial, auto-accepted"):
-            annotations = self.dataset.proposal(self.task, row)
-            if annotations is not None:
-                yield row, Case(row.item, row.state, annotations, row.run, row.reasons)
-
-    def _judge(self, plan: Plan) -> None:
-        rules = {r.config.name: r for r in self._rules}
+    def _rank(self, plan: Plan) -> None:
+        """Let the ranker go over what waits for a person, and rules judge it on the way: one pass for both."""
+        drawn = {n for (n,) in self._db.execute(
+            "SELECT l.item FROM lot l JOIN file f ON f.id=l.file WHERE f.present AND l.task=?", (self.task.name,))}  # fmt: skip
         early: dict[str, list[tuple[str, Finding]]] = {}
         for active in (r for r in self._rules if r.whole_task):
-            for finding in active.rule.findings((case for _, case in self._candidates()), active.context):
+            for finding in active.rule.findings((c.case for c in self._cases() if c.judged), active.context):
                 early.setdefault(finding.item, []).append((active.config.name, finding))
-        drawn_before = {n for (n,) in self._db.execute(
-            "SELECT l.item FROM lot l JOIN file f ON f.id=l.file WHERE f.present AND l.task=?", (self.task.name,))}  # fmt: skip
-        human = {n for (n,) in self._db.execute("SELECT item FROM state WHERE task=? AND human", (self.task.name,))}
-        for portion in chunks(self._candidates(), PORTION):
-            found = {row.item.key: list(early.get(row.item.key, ())) for row, _ in portion}
-            for active in (r for r in self._rules if not r.whole_task):
-                for finding in active.rule.findings([case for _, case in portion], active.context):
-                    found[finding.item].append((active.config.name, finding))
-            with transaction(self._db, "DEFERRED"):
-                for row, case in portion:
-                    self._settle(
-                        plan, rules, row, case, found[row.item.key], row.number in drawn_before, row.number in human
-                    )
-            self.tick(len(portion))
+        numbers: dict[str, int] = {}
 
-    def _settle(self, plan: Plan, rules: dict[str, _Active], row: Row, case: Case, found: Sequence[tuple[str, Finding]],
-                drawn: bool, human: bool) -> None:  # fmt: skip
+        def seen() -> Iterator[Case]:
+            for portion in chunks(self._cases(), PORTION):
+                self._judge(plan, [c for c in portion if c.judged], early, drawn)
+                self.tick(len(portion))
+                for numbered in portion:
+                    numbers[numbered.case.item.key] = numbered.number
+                    yield numbered.case
+
+        waiting = seen()
+        ranked = self._ranker().rank(waiting, TaskContext(self.dataset, self.task))
+        rows = ((numbers.pop(key), priority, reason) for key, priority, reason in ranked)
+        for some in chunks(rows, PORTION):
+            self._insert("ranked", some)
+        deque(waiting, maxlen=0)  # a ranker need not ask for all; rules do
+
+    def _cases(self) -> Iterator[Numbered]:
+        return cases(self.dataset, self.task)
+
+    def _judge(self, plan: Plan, portion: Sequence[Numbered], early: Mapping[str, Sequence[tuple[str, Finding]]],
+               drawn: Set[int]) -> None:  # fmt: skip
+        found = {c.case.item.key: list(early.get(c.case.item.key, ())) for c in portion}
+        for active in (r for r in self._rules if not r.whole_task):
+            for finding in active.rule.findings([c.case for c in portion], active.context):
+                found[finding.item].append((active.config.name, finding))
+        rows: dict[str, list[tuple[Any, ...]]] = {"found": [], "drawn": [], "plan": []}
+        for numbered in portion:
+            self._settle(plan, rows, numbered, found[numbered.case.item.key], numbered.number in drawn)
+        for table, some in rows.items():
+            self._insert(table, some)
+
+    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        marks = ",".join("?" * (1 + _TEMPORARY[table].count(",")))
+        with transaction(self._db, "DEFERRED"):
+            self._db.executemany(f"INSERT OR REPLACE INTO temp.{table} VALUES ({marks})", rows)
+
+    def _settle(self, plan: Plan, rows: Mapping[str, list[tuple[Any, ...]]], numbered: Numbered,
+                found: Sequence[tuple[str, Finding]], drawn: bool) -> None:  # fmt: skip
+        item, case = numbered.number, numbered.case
         review = [(name, f) for name, f in found if f.action != "accept"]
         for name, finding in review:
             if finding.action == "lot" and not drawn:
-                self._db.execute("INSERT INTO temp.drawn VALUES (?, ?, ?)", (row.number, name, finding.probability))
+                rows["drawn"].append((item, name, finding.probability))
                 plan.lots[name] += 1
                 drawn = True
-        self._db.executemany("INSERT INTO temp.found VALUES (?, ?, ?, ?)",
-                             [(row.number, name, f.object, f.reason) for name, f in review])  # fmt: skip
+        rows["found"].extend((item, name, f.object, f.reason) for name, f in review)
         plan.reasons.update({name for name, _ in review})
-        if drawn or human or row.item.split == HELD_OUT:
+        if drawn or numbered.human or case.item.split == HELD_OUT:
             return
         accepts = [(name, f) for name, f in found if f.action == "accept"]
         whole = [name for name, f in accepts if f.object is None]
         if whole and not review:
-            self._db.execute("INSERT INTO temp.plan VALUES (?, ?, NULL, ?)", (row.number, whole[0], row.run))
+            rows["plan"].append((item, whole[0], None, case.run))
             return
         doubted = {f.object for _, f in review}
         if None not in doubted:
             objects = {f.object: name for name, f in accepts if f.object is not None and f.object not in doubted}
-            self._db.executemany("INSERT INTO temp.plan VALUES (?, ?, ?, ?)",
-                                 [(row.number, name, o, row.run) for o, name in objects.items()])  # fmt: skip
+            rows["plan"].extend((item, name, o, case.run) for o, name in objects.items())
 
-    def _standing(self) -> Iterator[tuple[str, int, str, str | None, str]]:
-        """The live acceptances of rules: (record id, item, rule's handle, object, digest of the proposal)."""
-        return self._db.execute(
-            "SELECT d.rid, d.item, f.reviewer, d.object, d.digest FROM decision d JOIN file f ON f.id=d.file "
-            "JOIN item i ON i.id=d.item AND i.alive WHERE f.present AND f.rule AND d.task=? AND d.verdict='accepted' AND NOT EXISTS "
-            "(SELECT 1 FROM decision w JOIN file wf ON wf.id=w.file WHERE wf.present AND w.item=d.item AND w.task=d.task "
-            "AND w.verdict='withdrawn' AND wf.reviewer=f.reviewer AND instr(w.ons, d.rid)>0) GROUP BY d.rid",
-            (self.task.name,),
+    def _order(self) -> bytes:
+        """The numbers of all items as int64, most urgent first, of one priority by key."""
+        order = self._db.execute(
+            "SELECT i.id FROM item i LEFT JOIN temp.ranked r ON r.item=i.id ORDER BY coalesce(r.priority, 0) DESC, i.key"
         )
+        return np.fromiter((item for (item,) in order), np.int64).tobytes()
 
     def _compare(self, plan: Plan) -> None:
         """Leave in the plan what is new, and note which standing acceptances it no longer holds."""
-        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS gone (rid TEXT, item INT, handle TEXT)")
-        self._db.execute("DELETE FROM temp.gone")
-        self._db.execute("CREATE INDEX IF NOT EXISTS temp.plan_item ON plan (item)")
-        standing = self._standing()
-        for some in chunks(standing, PORTION):
-            for rid, item, handle, object_, said in some:
-                kept = self._db.execute(
-                    "SELECT p.rowid FROM temp.plan p JOIN state s ON s.item=p.item AND s.task=? WHERE p.item=? AND 'rule.'||p.rule=? "
-                    "AND p.object IS ? AND s.digest=?", (self.task.name, item, handle, object_, said)).fetchone()  # fmt: skip
-                human = self._db.execute(
-                    "SELECT human FROM state WHERE task=? AND item=?", (self.task.name, item)
-                ).fetchone()
-                if kept:
-                    self._db.execute("DELETE FROM temp.plan WHERE rowid=?", kept)
-                elif not (human and human[0]):
-                    self._db.execute("INSERT INTO temp.gone VALUES (?, ?, ?)", (rid, item, handle))
+        self._db.execute(
+            "INSERT INTO temp.standing SELECT d.rid, d.item, f.reviewer, d.object, d.digest FROM decision d JOIN file f ON f.id=d.file "
+            "JOIN item i ON i.id=d.item AND i.alive WHERE f.present AND f.rule AND d.task=? AND d.verdict='accepted' AND NOT EXISTS "
+            "(SELECT 1 FROM decision w JOIN file wf ON wf.id=w.file WHERE wf.present AND w.item=d.item AND w.task=d.task "
+            "AND w.verdict='withdrawn' AND wf.reviewer=f.reviewer AND instr(w.ons, d.rid)>0) GROUP BY d.rid", (self.task.name,))  # fmt: skip
+        self._db.execute(
+            "INSERT INTO temp.kept SELECT p.rowid, t.rid FROM temp.standing t JOIN temp.plan p ON p.item=t.item AND 'rule.'||p.rule=t.handle "
+            "AND p.object IS t.object JOIN state s ON s.task=? AND s.item=t.item AND s.digest=t.said", (self.task.name,))  # fmt: skip
+        self._db.execute(
+            "INSERT INTO temp.gone SELECT t.rid, t.item, t.handle FROM temp.standing t LEFT JOIN state s ON s.task=? AND s.item=t.item "
+            "WHERE NOT coalesce(s.human, 0) AND t.rid NOT IN (SELECT rid FROM temp.kept)", (self.task.name,))  # fmt: skip
+        self._db.execute("DELETE FROM temp.plan WHERE rowid IN (SELECT plan FROM temp.kept)")
         plan.accept.update(dict(self._db.execute("SELECT rule, count(*) FROM temp.plan GROUP BY rule")))
-        plan.withdraw.update(
-            {
-                h.removeprefix("rule."): n
-                for h, n in self._db.execute("SELECT handle, count(*) FROM temp.gone GROUP BY 1")
-            }
-        )
-
-    def _order(self) -> None:
-        """Rank every item that waits for a person."""
-        ranker = self.dataset.kit.ranker(self.task.rank)
-        context = TaskContext(self.dataset, self.task)
-        numbers: dict[str, int] = {}
-
-        def cases() -> Iterator[Case]:
-            for row in self.dataset.rows(self.task, f"state = {', '.join((*WAITING, 'auto-accepted'))}"):
-                numbers[row.item.key] = row.number
-                yield Case(row.item, row.state, self.dataset.proposal(self.task, row), row.run, row.reasons)
-
-        for some in chunks(ranker.rank(cases(), context), PORTION):
-            rows = [(numbers.pop(key), priority, reason) for key, priority, reason in some]
-            self._db.executemany("INSERT INTO temp.ranked VALUES (?, ?, ?)", rows)
+        for handle, count in self._db.execute("SELECT handle, count(*) FROM temp.gone GROUP BY handle"):
+            plan.withdraw[handle.removeprefix("rule.")] += count
 
     # -- recording ------------------------------------------------------------------------------------------
 
@@ -274,11 +303,13 @@ class Router:
             recorder.record_all(self._acceptances(recorder, name, run))
 
     def _acceptances(self, recorder: Recorder, name: str, run: str) -> Iterator[bytes]:
-        planned = self._db.execute("SELECT i.key, p.object FROM temp.plan p JOIN item i ON i.id=p.item WHERE p.rule=? AND p.run=? "
-                                   "ORDER BY i.id, p.object", (name, run))  # fmt: skip
+        planned = self._db.execute(
+            "SELECT item, object FROM temp.plan WHERE rule=? AND run=? ORDER BY item, object", (name, run)
+        )
         for some in chunks(planned, PORTION):
-            for key, object_ in some:
-                yield recorder.compose(self.dataset.row(key, self.task), "accepted", object=object_)
+            rows = {row.number: row for row in self.dataset.rows(self.task, numbers={item for item, _ in some})}
+            for item, object_ in some:
+                yield recorder.compose(rows[item], "accepted", object=object_)
 
 
 def _digest(config: RuleConfig) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from trainset.core.keys import RESERVED_KEYS, key_collisions
 from trainset.core.model import Annotation, AttributeValue, Item, Label, State, Task, Verdict
 from trainset.core.protocols import Change, Context, Effect, View
+from trainset.core.queue import Entry, Queue
 from trainset.core.scene import Point
 from trainset.core.sitting import Aside, Decided, Notice, Sitting, Step
 from trainset.core.walk import Walk
@@ -20,15 +21,6 @@ __all__ = ["RESERVED_KEYS", "Desk", "Entry", "Notice", "Session", "Sitting", "ke
 
 KEPT_SITTINGS = 8
 """Items kept open behind the present one, so that undo and going back find their edits as they were left."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A place in the queue: the item, how urgent it is (higher first), and why it is there, in words."""
-
-    key: str
-    priority: float
-    reason: str
 
 
 class Desk(Protocol):
@@ -44,7 +36,7 @@ class Desk(Protocol):
         """The handle of who decides."""
         ...
 
-    def queue(self) -> Sequence[Entry]:
+    def queue(self) -> Queue:
         """What waits for a person, most urgent first, as of now."""
         ...
 
@@ -123,7 +115,7 @@ class Session:
         """How many records this session wrote, withdrawals among them: what counts in the dataset follows it."""
         self._make_view, self._context = make_view, context
         self._min_look, self._idle, self._clock = min_look, idle, clock
-        self._walk = Walk(desk.queue)
+        self._walk = Walk(desk.queue())
         self._sittings: OrderedDict[str, Sitting] = OrderedDict()
         self._history: list[Decided] = []
         self._withdrawn: list[Decided] = []
@@ -167,7 +159,7 @@ class Session:
         chosen = next((line.id for line in self.sitting.view.lines() if line.selected), None)
         return next((a for a in self.sitting.annotations if a.id == chosen), None)
 
-    def upcoming(self, count: int) -> list[Entry]:
+    def upcoming(self, count: int) -> Sequence[Entry]:
         """The next entries of the queue, for loading ahead."""
         return self._walk.upcoming(count)
 
@@ -218,7 +210,7 @@ class Session:
     def _advance(self) -> None:
         before = self._walk.entry
         if self._walk.next_open({d.item.key for d in self._history}):
-            what = "this item is the last one left" if self._walk.entry is before else "now what was passed over"
+            what = "this item is the last one left" if self._walk.entry == before else "now what was passed over"
             self.notice = replace(self.notice, text=f"{self.notice.text} · {what}")
         self._open()
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from trainset.core.model import Annotation, AttributeValue, Item, Verdict
 from trainset.core.protocols import Change, View
-
-if TYPE_CHECKING:
-    from trainset.core.session import Entry
+from trainset.core.queue import Entry
 
 
 @dataclass(frozen=True)

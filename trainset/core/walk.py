@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence, Set
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence, Set
 
-if TYPE_CHECKING:
-    from trainset.core.session import Entry
+from trainset.core.queue import Entry, Guests, Queue
 
 
 class Walk:
-    """Starts at the first entry of `queue()`, which is asked again at the end for what has arrived meanwhile."""
+    """Starts at the first entry of a queue, which grows at the end by what has arrived meanwhile."""
 
-    def __init__(self, queue: Callable[[], Sequence[Entry]]) -> None:
-        self._queue = queue
-        self._entries = list(queue())
+    def __init__(self, queue: Queue) -> None:
+        self._entries = Guests(queue)
         self._at = 0
 
     def __len__(self) -> int:
@@ -25,14 +22,14 @@ class Walk:
         """Where the walk stands; None past the end."""
         return self._entries[self._at] if self._at < len(self._entries) else None
 
-    def upcoming(self, count: int) -> list[Entry]:
+    def upcoming(self, count: int) -> Sequence[Entry]:
         """The next entries."""
         return self._entries[self._at + 1 : self._at + 1 + count]
 
     def step(self, by: int) -> bool:
         """Move by entries, as far as there are any; whether that moved."""
         if by > 0 and self._at + by >= len(self._entries):
-            self._refill()
+            self._entries.grow()
         last = len(self._entries) - 1
         to = max(0, min(self._at + by, last))
         if last < 0 or to == self._at or (by > 0 and self._at > last):
@@ -46,7 +43,7 @@ class Walk:
         Returns whether it had to begin from the start.
         """
         ahead = self._first_open(range(self._at + 1, len(self._entries)), done)
-        if ahead is None and self._refill():
+        if ahead is None and self._entries.grow():
             ahead = self._first_open(range(self._at + 1, len(self._entries)), done)
         behind = None
         if ahead is None:
@@ -56,12 +53,11 @@ class Walk:
 
     def find(self, text: str) -> bool:
         """Move to the next entry with `text` in its key, whatever its case, going round; whether there is one."""
-        wanted, start = text.casefold(), min(self._at + 1, len(self._entries))
-        for at in (*range(start, len(self._entries)), *range(start)):
-            if wanted in self._entries[at].key.casefold():
-                self._at = at
-                return True
-        return False
+        ahead = self._entries.find(text, self._at + 1)
+        found = self._entries.find(text, 0) if ahead is None else ahead
+        if found is not None:
+            self._at = found
+        return found is not None
 
     def insert(self, entry: Entry) -> None:
         """Put an entry behind the present one, and move to it."""
@@ -69,16 +65,12 @@ class Walk:
         self._entries.insert(self._at, entry)
 
     def back_to(self, entry: Entry) -> None:
-        """Move to an entry of this walk, most likely one just passed."""
-        behind = range(min(self._at, len(self._entries) - 1), -1, -1)
-        places = (*behind, *range(self._at, len(self._entries)))
-        self._at = next(at for at in places if self._entries[at] is entry)
+        """Move to an entry of this walk; it is put behind the present one should the queue not know it any more."""
+        place = self._entries.place(entry.key)
+        if place is None:
+            self.insert(entry)
+        else:
+            self._at = place
 
     def _first_open(self, places: Iterable[int], done: Set[str]) -> int | None:
         return next((at for at in places if self._entries[at].key not in done), None)
-
-    def _refill(self) -> bool:
-        known = {entry.key for entry in self._entries}
-        fresh = [entry for entry in self._queue() if entry.key not in known]
-        self._entries += fresh
-        return bool(fresh)

@@ -26,7 +26,7 @@ class Prefetch:
                 del self._waiting[key]
         for key, item in wanted.items():
             if key not in self._waiting:
-                self._waiting[key] = self._worker.submit(self._media.load, item)
+                self._waiting[key] = self._worker.submit(self._media.ahead, item)
 
     def close(self) -> None:
         """Stop after what has begun."""

@@ -183,14 +183,14 @@ class ReviewScreen(Screen[None]):
         _, _, state, why = self._about
         cells = self.size.width - 2
         view = sitting.view if sitting else None
-        key, reason = (sitting.item.key, sitting.entry.reason) if sitting else ("", "")
-        self.query_one("#where", Bar).say(where_line(session.task.name, key, state, reason, session.left, cells))
+        key, ranked = (sitting.item.key, sitting.entry.reason) if sitting else ("", "")
+        self.query_one("#where", Bar).say(where_line(session.task.name, key, state, (*why, ranked)[0], session.left, cells))
         facts = [f"undo {session.undo_depth}", f"{uncommitted:,} uncommitted", self._canvas.terminal.title]
         if sitting and sitting.aside.note:
             facts.insert(0, "; commented")
         if not self._canvas.overlays:
             facts.insert(0, "overlays hidden")
-        self.query_one("#status", Bar).say(status_line(session.notice, facts, cells))
+        self.query_one("#status", Bar).say(status_line(session.notice, session.records, facts, cells))
         keys = [*_FIRST_KEYS, *(view_keys(view.keys) if view else [])] if sitting else _LAST_KEYS
         self.query_one("#keys", Bar).say(key_line(keys, cells))
         lines = view.lines() if view else ()

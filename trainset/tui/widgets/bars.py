@@ -68,12 +68,13 @@ def where_line(task: str, key: str, state: str, why: str, open_items: int, cells
     return spread(left, right, cells)
 
 
-def status_line(notice: Notice, facts: Sequence[str], cells: int) -> Content:
-    """What was last done or refused, and the facts that always stand there."""
+def status_line(notice: Notice, records: int, facts: Sequence[str], cells: int) -> Content:
+    """What was last done or refused (else that the session's `records`, if any, are saved), and the facts that always
+    stand there."""
     mark, style = _NOTICES.get(notice.kind, ("", ""))
     right = [(" · ".join(facts), MUTED)]
     if not notice.text:
-        return spread([("✓ saved", "$success")], right, cells)
+        return spread([("✓ all saved", "$success")] if records else [], right, cells)
     return spread([(mark + notice.text, style)], right if notice.kind != "error" else [], cells)
 
 
