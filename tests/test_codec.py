@@ -7,9 +7,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from trainset.core.codec import Codec, with_ids
-from trainset.core.model import Annotation, Class, Opaque
+from trainset.core.model import Annotation, Class, Opaque, Undecoded
 from trainset.errors import RecordError
 
 
@@ -80,3 +81,12 @@ def test_ids_are_unique_within_a_record():
 def test_what_is_no_list_of_annotations_is_an_error(raw):
     with pytest.raises(RecordError):
         CODEC.decode(raw)
+
+
+def test_json_of_several_lines_is_refused_in_an_annotation_that_was_never_decoded():
+    class StoredBox(Undecoded, kw_only=True, frozen=True, tag="box"):
+        box: Raw
+
+    assert Codec({}).encode([StoredBox(id="a", box=Raw(b"[1,2]"))]) == b'[{"type":"box","id":"a","box":[1,2]}]'
+    with pytest.raises(RecordError, match="several lines"):
+        Codec({}).encode([StoredBox(id="a", box=Raw(b"[1,\n2]"))])

@@ -107,7 +107,7 @@ def test_an_unsound_file_is_refused_with_its_line_and_nothing_is_committed(root,
     (root / path).write_bytes(label_files(root)[path].replace(b'"a"', b'"b"'))
     with pytest.raises(TrainsetError, match="line 2: the record was changed") as failed:
         commit(items)
-    assert "verify" in failed.value.hint
+    assert "undo the edit" in failed.value.hint
     assert items.repository.head() is None
 
 

@@ -152,7 +152,8 @@ def test_a_file_is_recognised_and_lists_its_labels(tmp_path):
     assert dest == tmp_path and JsonlImporter().sniff(tmp_path / "labels.jsonl")
     assert JsonlImporter().classes(tmp_path / "labels.jsonl") == [(None, "b"), (None, "a")]
     (tmp_path / "other.jsonl").write_text('{"text": "x"}\n')
-    for other in ("other.jsonl", "nowhere.jsonl", "."):
+    assert JsonlImporter().sniff(tmp_path) and JsonlImporter().classes(tmp_path) == [(None, "b"), (None, "a")]
+    for other in ("other.jsonl", "nowhere.jsonl"):
         assert JsonlImporter().sniff(tmp_path / other) is None
 
 

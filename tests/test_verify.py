@@ -160,14 +160,14 @@ def test_a_file_without_a_header_is_a_note(work):
     assert problems(work) == []
 
 
-def test_lines_that_this_version_does_not_understand_are_a_note(work):
+def test_what_a_newer_version_wrote_is_a_note(work):
     from trainset.core.model import Header
 
-    writer = work.writer(Header(trainset=1, kind="decisions", task=KINDS, reviewer="ana"))
+    writer = work.writer(Header(trainset=2, kind="decisions", task=KINDS, reviewer="ana"))
     writer.record(b'{"item":"n/1","verdict":"praised"}')
     writer.close()
     assert problems(work) == []
-    assert any("1 line(s) are no record that this version" in f.message for f in notes(work))
+    assert any("a newer version of trainset wrote it" in f.message for f in notes(work))
 
 
 # -- history ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import click
 
 from trainset.commands.common import dataset, plural, progress, say, show, task_of, task_option, where_option, workspace
 from trainset.commands.show import ORDER
-from trainset.core.exporting import DECIDED
+from trainset.core.exporting import DECIDED, LOSSES
 from trainset.core.exporting import export as write
 from trainset.errors import UsageError
 from trainset.plugins.registry import load
@@ -56,16 +56,15 @@ def export(format_name: str, dest: Path, task_name: str | None, revision: str | 
             )
         exporter = load(spec.exporter)()
         with progress("exporting", sum(opened.counts(task).get(s, 0) for s in states)) as bar:  # type: ignore[call-overload]
-            result = write(opened, task, exporter, dest, states=states, where=where, splits=[s for s in (splits or "").split(",") if s],
+            result = write(opened, task, exporter, dest, format_name=spec.name, states=states, where=where, splits=[s for s in (splits or "").split(",") if s],
                            media=media, strict=strict, tick=bar.update)  # type: ignore[arg-type]  # fmt: skip
         by_state = ", ".join(f"{n:,} {state}" for state, n in result.states.items())
         show(
             f"{plural(result.items, 'item')} with {plural(result.annotations, 'annotation')} written to {dest}"
             + (f" ({by_state})" if by_state else "")
         )
+        meanings = LOSSES | dict(exporter.losses)
         for what, count in result.losses.most_common():
-            say(
-                f"not in the format: {count:,} × {what}: {exporter.losses.get(what, '')} (first: {result.examples[what]})"
-            )
-        if not result.items:
+            say(f"not in the format: {count:,} × {what}: {meanings.get(what, '')} (first: {result.examples[what]})")
+        if not result.items and "unreadable" not in result.losses:
             say(f"no item of task {task.name} is {' or '.join(states)}; --include names other states")

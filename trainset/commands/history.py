@@ -21,6 +21,8 @@ def commit(message: str | None) -> None:
             show("nothing to commit")
             return
         show(f"{done.id[:10]} {done.message.splitlines()[0]} ({plural(done.files, 'file')})")
+        if opened.repository.detached():
+            say("HEAD is detached: no branch holds this commit until `git switch -c NAME` makes one")
         for path in done.growing:
             say(f"{path} is still being written; it comes with the next commit")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -23,8 +24,9 @@ from trainset.commands.common import show as echo
 from trainset.core.dataset import WAITING, Dataset, Row
 from trainset.core.desk import history, rivals
 from trainset.core.files import visible
-from trainset.core.model import Opaque, Task
+from trainset.core.model import Annotation, Opaque, Task
 from trainset.core.routing import Router
+from trainset.errors import RecordError
 
 ORDER = (
     "reviewed",
@@ -64,9 +66,9 @@ def status(task_name: str | None, as_json: bool) -> None:
         if as_json:
             show_json(summary)
             return
-        splits = ", ".join(f"{name or 'no split'} {n:,}" for name, n in opened.splits().items())
+        splits = ", ".join(f"{name or 'no split'} {n:,}" for name, n in summary["splits"].items())
         echo(
-            f"{summary['dataset']} · {summary['modality']} · {plural(len(opened), 'item')}{f' ({splits})' if splits else ''}"
+            f"{summary['dataset']} · {summary['modality']} · {plural(summary['items'], 'item')}{f' ({splits})' if splits else ''}"
         )
         for task in tasks:
             _echo(task, told[task.name])
@@ -142,8 +144,8 @@ def show(item: str, task_name: str | None, as_json: bool) -> None:
             row = opened.row(item, task)
             told["tasks"][task.name] = {
                 **_row(opened, task, row),
-                "annotations": _plain(opened.answer(task, row)),
-                "proposal": None if (p := opened.proposal(task, row)) is None else _plain(p),
+                "annotations": _stored(item, opened.answer, task, row) or [],
+                "proposal": _stored(item, opened.proposal, task, row),
                 "rivals": {who: _plain(said) for who, said in rivals(opened, row).items()}
                 if row.state == "disputed"
                 else {},
@@ -176,8 +178,26 @@ def show(item: str, task_name: str | None, as_json: bool) -> None:
                 echo(f"  {n['when']}  {n['who']}  {n['what']}  {n['id'][:8]}")
 
 
-def _plain(annotations: Any) -> list[dict[str, Any]]:
-    return [msgspec.json.decode(a.raw) if isinstance(a, Opaque) else msgspec.to_builtins(a) for a in annotations]
+def _stored(key: str, read: Callable[[Task, Row], Sequence[Annotation] | None], task: Task, row: Row) -> Any:
+    """Annotations as JSON has them, None where there are none; what cannot be read is named, and passed over."""
+    try:
+        found = read(task, row)
+    except RecordError as error:
+        say(f"{key}, task {task.name}: {error.message}; `trainset verify` names the line")
+        return None
+    return None if found is None else _plain(found)
+
+
+def _plain(annotations: Sequence[Annotation]) -> list[dict[str, Any]]:
+    return [_parsed(a) if isinstance(a, Opaque) else msgspec.to_builtins(a) for a in annotations]
+
+
+def _parsed(annotation: Opaque) -> dict[str, Any]:
+    try:
+        parsed: dict[str, Any] = msgspec.json.decode(annotation.raw)
+    except msgspec.DecodeError:  # a number that no float can hold
+        parsed = {"type": annotation.kind, "id": annotation.id, "label": annotation.label, "unreadable": True}
+    return parsed
 
 
 def _row(opened: Dataset, task: Task, row: Row) -> dict[str, Any]:

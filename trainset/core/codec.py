@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from msgspec import Raw
 
-from trainset.core.model import Annotation, AttributeValue, Opaque
+from trainset.core.model import Annotation, AttributeValue, Opaque, Undecoded
 from trainset.errors import RecordError
 
 
@@ -66,9 +66,10 @@ class Codec:
         """The annotations in a JSON array. `written` are the type versions that the file's header names.
 
         RecordError for what is no list of annotations at all, and if `strict` also for one whose type is known and
-        whose fields do not fit it; else that one stays `Opaque`.
+        whose fields do not fit it, and for numbers that are not finite; else that one stays `Opaque`.
         """
-        if not written or all(version <= self._versions.get(tag, 0) for tag, version in written.items()):
+        known = not written or all(version <= self._versions.get(tag, 0) for tag, version in written.items())
+        if known and (self._blobs is None or b'"blob":' not in bytes(raw)):
             try:
                 return self._typed.decode(raw)
             except (msgspec.DecodeError, UnicodeDecodeError):
@@ -90,6 +91,8 @@ class Codec:
         if decoder is not None and written.get(common.type, 1) <= self._versions.get(common.type, 1):
             with nullcontext() if strict else suppress(msgspec.ValidationError):
                 return decoder.decode(raw)
+        if strict:
+            msgspec.json.decode(raw)
         return Opaque(
             id=common.id,
             label=common.label,
@@ -108,13 +111,17 @@ class Codec:
         ids = [a.id for a in annotations]
         if len(set(ids)) != len(ids) or "" in ids:
             raise RecordError("every annotation of a record needs an id of its own")
-        stored = [a.raw if isinstance(a, Opaque) else a for a in annotations]
+        kinds = set(map(type, annotations))
+        stored = [a.raw if isinstance(a, Opaque) else a for a in annotations] if Opaque in kinds else annotations
         try:
             encoded = msgspec.json.encode(stored, enc_hook=_plain)
         except TypeError as error:
             raise RecordError(f"an annotation holds what cannot be stored: {error}") from error
-        if b"null" in encoded:  # msgspec writes what is not finite as null
-            for annotation in annotations:
+        if b"\n" in encoded:
+            raise RecordError("an annotation holds JSON of several lines")
+        bare = all(issubclass(kind, Undecoded) for kind in kinds)
+        if (not bare or any(a.score is not None or a.attributes for a in annotations)) and b"null" in encoded:
+            for annotation in annotations:  # msgspec writes what is not finite as null
                 if not isinstance(annotation, Opaque):
                     _refuse_non_finite(msgspec.structs.asdict(annotation), annotation.id)
         return encoded
@@ -155,6 +162,8 @@ def _refuse_non_finite(value: Any, where: str) -> None:
 def with_ids(annotations: Sequence[Annotation], prefix: str = "a") -> tuple[Annotation, ...]:
     """The annotations, each that has no id of its own (or one used before) given a short new one."""
     taken = {a.id for a in annotations}
+    if len(taken) == len(annotations) and "" not in taken:
+        return tuple(annotations)
     seen: set[str] = {""}
     out = []
     number = 0

@@ -12,9 +12,10 @@ from msgspec import Struct, json
 from trainset.core.config import FILE
 from trainset.core.dataset import Dataset
 from trainset.core.journal import forget, seal, ulid
-from trainset.core.records import lines, parse, read_header
+from trainset.core.mending import mend
+from trainset.core.records import UNREADABLE, lines, parse, read_header
 from trainset.core.tree import FOLDERS
-from trainset.errors import TrainsetError
+from trainset.errors import RecordError, TrainsetError
 
 _DATASET = (FILE, ".gitattributes", ".gitignore", "guidelines")
 
@@ -71,11 +72,19 @@ def _gather(dataset: Dataset, folders: list[str]) -> tuple[list[str], list[Path]
             if "M" in code and code != "AM":
                 file = _continued(dataset, path)
             if path.startswith("labels/") and path.endswith(".jsonl"):
-                if not seal(file):  # nothing in it was acknowledged
+                if not _seal(dataset, file):  # nothing in it was acknowledged
                     continue
                 written.append(file)
         paths.append(file.relative_to(dataset.root).as_posix())
     return paths, written, growing
+
+
+def _seal(dataset: Dataset, file: Path) -> bool:
+    try:
+        return seal(file)
+    except RecordError as error:
+        hint = mend(dataset, file.relative_to(dataset.root).as_posix())
+        raise RecordError(error.message, hint=hint or error.hint) from error
 
 
 def _continued(dataset: Dataset, path: str) -> Path:
@@ -136,7 +145,7 @@ def _message(dataset: Dataset, written: list[Path], paths: list[str]) -> str:
             runs += len(records)
         elif header.kind == "decisions":
             decided[header.task or "", header.reviewer or ""] += len(records)
-            verdicts.update(_glance.decode(body).verdict for body in records)
+            verdicts.update(map(_verdict, records))
     parts = []
     people = {k: n for k, n in decided.items() if not k[1].startswith("rule.")}
     if people:
@@ -166,3 +175,10 @@ class _Glance(Struct):
 
 
 _glance = json.Decoder(_Glance)
+
+
+def _verdict(body: bytes) -> str:
+    try:
+        return _glance.decode(body).verdict
+    except UNREADABLE:
+        return "unreadable"

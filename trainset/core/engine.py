@@ -13,7 +13,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +20,16 @@ from typing import Any, Literal
 
 import msgspec
 
+from trainset.core.alone import alone
 from trainset.core.codec import with_ids
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset
-from trainset.core.files import chunks, digest
+from trainset.core.files import digest
 from trainset.core.journal import ROTATE, Writer, open_new, sync_folder, ulid
 from trainset.core.model import Annotation, Item, ModelHeader, Outcome, Prediction, Task
-from trainset.core.protocols import Prelabeler
+from trainset.core.prompts import prompts_for
+from trainset.core.protocols import Prelabeler, Promptable
+from trainset.core.workers import Failed, in_portions, outputs
 from trainset.errors import ModelError, RecordError, TrainsetError
 
 SYNC_EVERY = 1.0
@@ -53,12 +55,14 @@ class Job:
     settings: Any
     digest: str
     classes: Literal["by-name", "by-index"] | Mapping[str, str] = "by-name"
+    prompts: str | None = None
 
     def recorded(self) -> dict[str, Any]:
         """The settings as the run's header keeps them, without places of this machine."""
         plain: dict[str, Any] = msgspec.to_builtins(self.settings)
         kept = {k: v for k, v in plain.items() if k not in ("path", "providers")}
-        return {**kept, "classes": self.classes if isinstance(self.classes, str) else dict(self.classes)}
+        asked = {"prompts": self.prompts} if self.prompts else {}
+        return {**kept, **asked, "classes": self.classes if isinstance(self.classes, str) else dict(self.classes)}
 
 
 @dataclass
@@ -101,6 +105,8 @@ class Engine:
         self._batch = max(1, limits.batch)
         self._portion = self._batch * max(1, PORTION // self._batch)
         self._lookup = _mapping(job)
+        self._prompts = prompts_for(dataset, job.prompts, job.model) if isinstance(job.labeller, Promptable) else None
+        self._worked = False  # whether the run that goes on has proposals: then failures are a matter of their items
         self.progress = Progress()
 
     def resumable(self) -> str | None:
@@ -133,10 +139,21 @@ class Engine:
         return found if limit is None else min(limit, found)
 
     def run(self, limit: int | None = None, tick: Callable[[Progress], None] = lambda _: None) -> Progress:
-        """Run over what is pending; returns (or raises KeyboardInterrupt) with everything that was counted on disk."""
+        """Run over what is pending; returns (or raises KeyboardInterrupt) with everything that was counted on disk.
+
+        TrainsetError where another process runs the same model over the same task, ModelError where every item fails.
+        """
+        model, task = self._job.model, self._job.task.name
+        lock = self._dataset.places.live / f".prelabel-{digest(f'{task} {model}'.encode())[:12]}"
+        with alone(lock, f"model {model} runs over task {task}"):
+            self._dataset.index.refresh()  # one that has just ended may have left nothing to do
+            return self._run(limit, tick)
+
+    def _run(self, limit: int | None, tick: Callable[[Progress], None]) -> Progress:
         p = self.progress
         run = self.resumable()
         p.resumed, p.total = run is not None, self.count(run, limit)
+        self._worked = p.resumed and self.count(run) < len(self._dataset)
         if not p.total:
             p.run = run or ""
             return p
@@ -155,6 +172,7 @@ class Engine:
             finally:
                 output.sync()
         self._dataset.index.refresh()
+        self._give_up("all")
         return p
 
     def sample(self, count: int = 8) -> Progress:
@@ -181,67 +199,45 @@ class Engine:
                     p.failures.append((r.key, r.error))
             elif not r.count:
                 p.empty += 1
-        if p.failed == p.done >= GIVE_UP_AFTER:
-            key, error = p.failures[0]
+        if p.done >= GIVE_UP_AFTER:
+            self._give_up("all of the first")
+
+    def _give_up(self, which: str) -> None:
+        """ModelError where every item so far failed: that is no matter of the items."""
+        p = self.progress
+        if p.failed == p.done > 0 and not self._worked:
+            reasons = "; ".join(f"{key}: {error}" for key, error in p.failures[:3])
             raise ModelError(
-                f"all of the first {p.done} items failed; {key}: {error}",
+                f"{which} {p.done} item(s) failed; {reasons}",
                 hint="mend the model's settings in trainset.toml, then run it again",
             )
 
     # -- workers --------------------------------------------------------------------------------------------
 
     def _results(self, items: Iterator[Item]) -> Iterator[list[_Result]]:
-        """Portions of results as they are ready; at most two portions a worker are in flight."""
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="prelabel") as pool:
-            flying: set[Future[list[_Result]]] = set()
-            portions = chunks(items, self._portion)
-            try:
-                while True:
-                    while len(flying) < 2 * self._workers and (portion := next(portions, None)):
-                        flying.add(pool.submit(self._work, portion))
-                    if not flying:
-                        return
-                    ready, flying = wait(flying, return_when=FIRST_COMPLETED)
-                    for future in ready:
-                        yield future.result()
-            finally:
-                for future in flying:
-                    future.cancel()
+        return in_portions(items, self._portion, self._workers, self._work, "prelabel")
 
     def _work(self, items: list[Item]) -> list[_Result]:
-        return [result for batch in chunks(items, self._batch) for result in self._run_batch(batch)]
+        media: dict[str, str] = {}
+        asked: dict[str, Sequence[Annotation]] = {}
+        labeller = self._job.labeller
 
-    def _run_batch(self, items: list[Item]) -> Iterator[_Result]:
-        prepared: list[tuple[Item, str | None, Any]] = []
-        for item in items:
-            media = None
-            try:
-                media = self._dataset.media.digest(item)
-                prepared.append((item, media, self._job.labeller.prepare(item, self._context)))
-            except Exception as error:  # whatever a pre-labeller raises concerns this item alone
-                yield self._failed(item, media, error)
-        yield from self._infer(prepared)
+        def prepare(item: Item) -> Any:
+            media[item.key] = self._dataset.media.digest(item)
+            if self._prompts is not None:
+                asked[item.key] = self._prompts.of(item)
+            return labeller.prepare(item, self._context)
 
-    def _infer(self, prepared: list[tuple[Item, str | None, Any]]) -> Iterator[_Result]:
-        """Infer a batch; where a batch as a whole fails, each item on its own, so that one cannot spoil the others."""
-        if not prepared:
-            return
-        try:
-            outputs = self._job.labeller.infer([p for _, _, p in prepared])
-            if len(outputs) != len(prepared):
-                raise ModelError(f"{len(outputs)} outputs for a batch of {len(prepared)}")
-        except Exception as error:
-            if len(prepared) > 1:
-                for one in prepared:
-                    yield from self._infer([one])
-            else:
-                yield self._failed(prepared[0][0], prepared[0][1], error)
-            return
-        for (item, media, _), output in zip(prepared, outputs, strict=True):
+        def result(item: Item, output: Any) -> _Result:
+            digest = media.get(item.key)
+            if isinstance(output, Failed):
+                return self._failed(item, digest, output.error)
             try:
-                yield self._decode(item, media, output)
+                return self._decode(item, digest, output, asked.get(item.key))
             except Exception as error:
-                yield self._failed(item, media, error)
+                return self._failed(item, digest, error)
+
+        return [result(item, output) for item, output in outputs(items, self._batch, prepare, labeller.infer)]
 
     def _failed(self, item: Item, media: str | None, error: Exception) -> _Result:
         words = self._words(error)
@@ -255,10 +251,17 @@ class Engine:
             return error.message
         return f"pre-labeller {self._job.prelabeler} failed with {type(error).__name__}: {error}"
 
-    def _decode(self, item: Item, media: str | None, output: Any) -> _Result:
+    def _decode(
+        self, item: Item, media: str | None, output: Any, prompts: Sequence[Annotation] | None
+    ) -> _Result:
         kept: list[Annotation] = []
         dropped: list[str] = []
-        for annotation in self._job.labeller.decode(output, item):
+        labeller = self._job.labeller
+        if prompts is not None and isinstance(labeller, Promptable):
+            found = labeller.prompt(output, prompts)
+        else:
+            found = labeller.decode(output, item)
+        for annotation in found:
             label = self._lookup(annotation.label)
             if label is None:
                 dropped.append(str(annotation.label))

@@ -15,13 +15,17 @@ import msgspec
 from trainset.core.config import replace_file
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset, Row
+from trainset.core.index import ChangedError
 from trainset.core.model import Item, Task
-from trainset.core.protocols import Exporter, Labelled, Media
-from trainset.errors import MediaError, TrainsetError, UsageError
+from trainset.core.protocols import Exporter, Labelled, Loss, Media
+from trainset.errors import MediaError, PluginError, RecordError, TrainsetError, UsageError
 
 SIDECAR = "trainset.json"
 MediaMode = Literal["copy", "link", "none"]
 DECIDED = ("reviewed", "auto-accepted")
+LOSSES = {"unreadable": "what is recorded of the item cannot be read, and it is left out: `trainset verify` says why"}
+"""What no format can express."""
+_OWN = ("labels", "media", "predictions", "guidelines", "releases", ".trainset")
 
 
 @dataclass
@@ -34,17 +38,27 @@ class Exported:
     losses: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
+    def lose(self, loss: Loss) -> None:
+        """Count a loss."""
+        self.losses[loss.what] += 1
+        self.examples.setdefault(loss.what, f"{loss.item}: {loss.detail}" if loss.detail else loss.item)
+
 
 class Placing(TaskContext):
-    """The `ExportContext`: puts media beside the export."""
+    """The `ExportContext`: puts media beside the export, and nowhere else."""
 
-    def __init__(self, dataset: Dataset, task: Task, media_mode: MediaMode, splits: Sequence[str]) -> None:
+    def __init__(
+        self, dataset: Dataset, task: Task, media_mode: MediaMode, splits: Sequence[str], inside: Path
+    ) -> None:
         super().__init__(dataset, task)
         self.media_mode: MediaMode = media_mode
         self.splits = splits
+        self._inside = inside.resolve()
 
     def place(self, item: Item, to: Path) -> None:
-        """Copy or link the item's files to `to`, as `place` does."""
+        """Copy or link the item's files to `to`, as `place` does; PluginError where that lies outside of the export."""
+        if not to.parent.resolve().is_relative_to(self._inside):
+            raise PluginError(f"the format would write the file of {item.key} to {to}, outside of the export")
         place(self.media, self.media_mode, item, to)
 
 
@@ -57,6 +71,9 @@ def place(media: Media, mode: MediaMode, item: Item, to: Path) -> None:
         if not source.is_file():
             raise MediaError(f"{source} is not there", hint="bring it back, or export with --media none")
         target = to.with_name(f"{to.stem}.{part}{to.suffix}") if part else to
+        if target.is_symlink() or target.exists():
+            raise MediaError(f"{target.name} of {item.key} is there already: another item's file has its name",
+                             hint="rename one of them, or export with --media none")  # fmt: skip
         target.parent.mkdir(parents=True, exist_ok=True)
         if mode == "link":
             target.symlink_to(source.absolute())
@@ -75,6 +92,7 @@ def export(
     exporter: Exporter,
     dest: Path,
     *,
+    format_name: str = "",
     states: Sequence[str] = DECIDED,
     where: str = "",
     splits: Sequence[str] = (),
@@ -82,37 +100,66 @@ def export(
     strict: bool = False,
     tick: Callable[[int], None] = lambda _: None,
 ) -> Exported:
-    """Write the items in these states to `dest`, which must not exist or be empty; TrainsetError if `strict` and the
-    format cannot hold everything. A name with an ending is a file, any other a folder."""
-    if dest.exists() and (dest.is_file() or any(dest.iterdir())):
-        raise UsageError(f"{dest} exists", hint="name a new place, or remove it first")
+    """Write the items in these states to `dest`, which must not exist or be an empty folder; TrainsetError if `strict`
+    and the format cannot hold everything. A name with an ending is a file, any other, and what is there, a folder."""
+    dest = _vacant(dataset, dest)
+    _check_splits(dataset, splits)
     result = Exported()
-    draft = dest.with_name(f".partial-{os.getpid()}-{dest.name}")
-    if not dest.suffix:
-        draft.mkdir(parents=True)
-    else:
-        draft.parent.mkdir(parents=True, exist_ok=True)
+    draft = dest.parent / f".partial-{os.getpid()}-{dest.name}"
+    to = draft / dest.name
     try:
+        (draft if dest.suffix and not dest.is_dir() else to).mkdir(parents=True)
         told: dict[str, dict[str, Any]] = {}
         rows = _rows(dataset, task, states, where, splits, result, told, tick)
-        for loss in exporter.write(rows, draft, Placing(dataset, task, media, splits)):
-            result.losses[loss.what] += 1
-            result.examples.setdefault(loss.what, f"{loss.item}: {loss.detail}" if loss.detail else loss.item)
+        for loss in exporter.write(rows, to, Placing(dataset, task, media, splits, draft)):
+            result.lose(loss)
         if strict and result.losses:
-            what = ", ".join(f"{n} × {name} ({exporter.losses.get(name, 'lost')})" for name, n in result.losses.items())
+            meanings = LOSSES | dict(exporter.losses)
+            what = ", ".join(f"{n} × {name} ({meanings.get(name, 'lost')})" for name, n in result.losses.items())
             raise TrainsetError(
                 f"the format cannot hold everything: {what}", hint="export without --strict, or as jsonl"
             )
-        if dest.is_dir():
-            dest.rmdir()
-        draft.rename(dest)
+        _sidecar(dataset, task, to, format_name, told)
+        _publish(to, dest)
+    except OSError as error:
+        raise TrainsetError(
+            f"{error.filename or dest}: {error.strerror or error}; nothing was exported",
+            hint="free some space, mend the permissions, or name another place",
+        ) from error
     finally:
-        if draft.is_dir():
-            shutil.rmtree(draft)
-        else:
-            draft.unlink(missing_ok=True)
-    _sidecar(dataset, task, dest, told)
+        shutil.rmtree(draft, ignore_errors=True)
     return result
+
+
+def _vacant(dataset: Dataset, dest: Path) -> Path:
+    """Where `dest` leads to; UsageError where that is taken, or is one of the dataset's own folders."""
+    place = Path(os.path.realpath(dest))
+    own = [*(dataset.root / name for name in _OWN), dataset.repository.git_dir, dataset.repository.common_dir]
+    if inside := next((folder for folder in own if place.is_relative_to(folder.resolve())), None):
+        raise UsageError(f"{dest} lies in {inside}, which is the dataset's own", hint="name a place outside of it")
+    if place.is_dir() and any(place.iterdir()):
+        raise UsageError(f"{dest} exists, and is not empty", hint="name a new place, or empty it first")
+    if place.exists() and not place.is_dir():
+        raise UsageError(f"{dest} exists", hint="name a new place, or remove it first")
+    return place
+
+
+def _check_splits(dataset: Dataset, wanted: Sequence[str]) -> None:
+    known = dataset.splits()
+    unknown = [split for split in wanted if split not in known]
+    if unknown:
+        raise UsageError(
+            f"there is no split {unknown[0]!r}", hint=f"there are: {', '.join(filter(None, known)) or 'none'}"
+        )
+
+
+def _publish(draft: Path, dest: Path) -> None:
+    """Give what is written its place, an export's one file after the sidecar beside it."""
+    if draft.is_file():
+        sidecar_of(draft).replace(sidecar_of(dest))
+    elif dest.is_dir():
+        dest.rmdir()
+    draft.rename(dest)
 
 
 def _rows(dataset: Dataset, task: Task, states: Sequence[str], where: str, splits: Sequence[str], result: Exported,
@@ -124,9 +171,15 @@ def _rows(dataset: Dataset, task: Task, states: Sequence[str], where: str, split
         > 1
     )
     condition = f"state = {', '.join(states)}" + (f" and ({where})" if where else "")
-    condition += f" and split = {', '.join(splits)}" if splits else ""
+    condition += f" and split = {', '.join(map(_quoted, splits))}" if splits else ""
     for row in dataset.rows(task, condition, order="i.key"):  # the same order in every clone, and at every revision
-        labelled = _labelled(dataset, task, row, row.item.key if several else row.item.key.partition("/")[2])
+        try:
+            labelled = _labelled(dataset, task, row, row.item.key if several else row.item.key.partition("/")[2])
+        except ChangedError:
+            raise
+        except RecordError as error:
+            result.lose(Loss("unreadable", row.item.key, error.message))
+            continue
         if labelled is None:
             continue
         result.items += 1
@@ -143,9 +196,16 @@ def _rows(dataset: Dataset, task: Task, states: Sequence[str], where: str, split
         tick(1)
 
 
+def _quoted(value: str) -> str:
+    """A value as the grammar of filters spells it."""
+    return '"{}"'.format(value.replace("\\", "\\\\").replace('"', '\\"'))
+
+
 def _labelled(dataset: Dataset, task: Task, row: Row, name: str) -> Labelled | None:
+    if ".." in name.split("/"):  # the key of a row may hold it, and formats make paths of names
+        raise RecordError(f"{name!r} leads out of the export")
     if row.state in ("predicted", "rejected"):
-        proposal = dataset.proposal(task, row)
+        proposal = dataset.proposal(task, row, strict=True)
         if proposal is None:
             return None
         return Labelled(item=row.item, name=name, annotations=proposal, state=row.state, split=row.item.split)
@@ -153,7 +213,7 @@ def _labelled(dataset: Dataset, task: Task, row: Row, name: str) -> Labelled | N
     return Labelled(
         item=row.item,
         name=name,
-        annotations=dataset.answer(task, row),
+        annotations=dataset.answer(task, row, strict=True),
         state=row.state,
         split=row.item.split,
         decided_by=row.decided_by,
@@ -163,12 +223,13 @@ def _labelled(dataset: Dataset, task: Task, row: Row, name: str) -> Labelled | N
     )
 
 
-def _sidecar(dataset: Dataset, task: Task, dest: Path, told: dict[str, dict[str, Any]]) -> None:
+def _sidecar(dataset: Dataset, task: Task, dest: Path, format_name: str, told: dict[str, dict[str, Any]]) -> None:
     labels = [
         {"id": x.id, "index": x.index, "name": x.title, **({"retired": True} if x.retired else {})} for x in task.labels
     ]
     content = {
         "trainset": 1,
+        "format": format_name,
         "dataset": dataset.config.dataset.name,
         "task": task.name,
         "type": task.type,

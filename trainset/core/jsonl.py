@@ -21,6 +21,7 @@ from trainset.errors import RecordError, TrainsetError
 _ITEM_FIELDS = Item.__struct_fields__
 _VERDICTS: Mapping[str, Verdict] = {"flagged": "flagged", "excluded": "excluded", "rejected": "rejected"}
 
+_NAME = "labels.jsonl"
 _BOM = b"\xef\xbb\xbf"
 _LONGEST = 1 << 24
 """How far a first line is read to find out whether it is one of this format."""
@@ -51,6 +52,7 @@ class JsonlImporter:
 
     def sniff(self, src: Path) -> Recognition | None:
         """A first line with an item's key, its state and its annotations."""
+        src = _file(src)
         try:
             with src.open("rb") as stream:
                 msgspec.json.decode(stream.readline(_LONGEST).removeprefix(_BOM), type=Line)
@@ -61,7 +63,7 @@ class JsonlImporter:
     def classes(self, src: Path) -> Sequence[tuple[int | None, str]]:
         """The labels that are used, in the order of their first use."""
         found: dict[str, None] = {}
-        for _, line in _lines(src):
+        for _, line in _lines(_file(src)):
             try:
                 used = msgspec.json.decode(line, type=_Classes).annotations
             except (msgspec.DecodeError, UnicodeDecodeError):
@@ -71,7 +73,7 @@ class JsonlImporter:
 
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
         """An item a line; unlabelled ones are passed over. Annotations of unknown types stay as they are."""
-        decoder = msgspec.json.Decoder(Line)
+        src, decoder = _file(src), msgspec.json.Decoder(Line)
         for number, text in _lines(src):
             try:
                 line = decoder.decode(text)
@@ -84,6 +86,11 @@ class JsonlImporter:
                 continue
             if line.state != "unlabelled":
                 yield _imported(line, annotations)
+
+
+def _file(src: Path) -> Path:
+    """The file itself, or the one in the folder of an export."""
+    return src / _NAME if src.is_dir() else src
 
 
 def _lines(src: Path) -> Iterator[tuple[int, bytes]]:
@@ -118,7 +125,7 @@ class JsonlExporter:
 
     def write(self, rows: Iterable[Labelled], dest: Path, context: ExportContext) -> Iterator[Loss]:
         """To `dest`, or to `labels.jsonl` in it where it is a folder."""
-        path = dest / "labels.jsonl" if dest.is_dir() else dest
+        path = dest / _NAME if dest.is_dir() else dest
         path.parent.mkdir(parents=True, exist_ok=True)
         codec = Codec({})
         with path.open("wb") as stream:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 from threading import Lock
 from typing import Any
 
@@ -12,10 +14,12 @@ from trainset.core.files import digest_files
 from trainset.core.kit import Kit
 from trainset.core.machine import Machine
 from trainset.core.model import Item
+from trainset.core.protocols import Contents, Weighed
 from trainset.errors import MediaError
 
 _KEPT = 8
 _BYTES = 1 << 29
+_AHEAD = _BYTES // 4
 
 
 def _size(loaded: Any) -> int:
@@ -55,7 +59,11 @@ class DatasetMedia:
             raise MediaError(
                 f"item {item.key!r} leads out of its source: {relative!r}", hint="`trainset verify` lists it"
             )
-        return self.source(item.source) / relative
+        path = self.source(item.source) / relative
+        with suppress(OSError):  # whoever opens it says why
+            if not S_ISREG(path.stat().st_mode):  # whoever opened a pipe might wait for ever
+                raise MediaError(f"{path} is not a file", hint="bring the file back")
+        return path
 
     def paths(self, item: Item) -> dict[str, Path]:
         """Every part's file, by part."""
@@ -75,10 +83,19 @@ class DatasetMedia:
     def _row_digest(self, item: Item) -> str:
         from msgspec import json
 
-        from trainset.core.files import digest
+        from trainset.core.files import digest, digest_pieces
 
+        modality = self._kit.modality
+        if isinstance(modality, Contents):
+            return digest_pieces(modality.content(self.paths(item), item))
         loaded = self.load(item)
         return digest(loaded.encode() if isinstance(loaded, str) else json.encode(loaded))
+
+    def ahead(self, item: Item) -> None:
+        """Load an item that is likely to be wanted soon, unless the cache would not hold several of its size."""
+        modality = self._kit.modality
+        if not isinstance(modality, Weighed) or modality.weight(item) <= _AHEAD:
+            self.load(item)
 
     def load(self, item: Item) -> Any:
         """The item as its modality loads it; the last few are kept."""

@@ -10,6 +10,9 @@ AttributeValue = str | float | bool | None
 Size = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """A number of bytes, or of anything else, that a database can hold."""
 
+Unit = Annotated[float, Meta(ge=0, le=1)]
+"""A share, a score or a likeness."""
+
 Verdict = Literal[
     "accepted", "corrected", "rejected", "flagged", "excluded", "reopened", "withdrawn", "removed", "complete"
 ]
@@ -58,6 +61,16 @@ class Opaque(Annotation, kw_only=True, frozen=True, tag="opaque"):
     raw: Raw
 
 
+class Undecoded(Annotation, kw_only=True, frozen=True):
+    """An annotation whose geometry is still JSON: what an importer may hand over where millions would be decoded only
+    to be encoded again.
+
+    A subclass has the tag of a registered type and its fields, those of the geometry as `msgspec.Raw`. Whoever makes one
+    answers for it that the type's own struct decodes these bytes, and that they hold no line break; the modality's
+    checks pass it over.
+    """
+
+
 class Item(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """One thing to label.
 
@@ -98,8 +111,17 @@ class Item(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 def is_key(key: str) -> bool:
     """Whether a key is one: a source and a path below it, which leads nowhere else."""
-    parts = key.partition("#")[0].split("/")
-    return len(parts) > 1 and not {"", ".", ".."} & set(parts)
+    path = key.partition("#")[0]
+    return "/" in path and _leads_below(path) and "\0" not in key
+
+
+def is_item(item: Item) -> bool:
+    """Whether an item's key is one, its parts have plain names, and all of their paths lead below its source."""
+    return is_key(item.key) and all("/" not in part and _leads_below(path) for part, path in item.parts.items())
+
+
+def _leads_below(path: str) -> bool:
+    return "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
 
 
 class ItemRecord(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -271,8 +293,9 @@ class RuleConfig(Struct, kw_only=True, frozen=True):
 class Task(Struct, kw_only=True, frozen=True):
     """One question asked of items.
 
-    `definition` digests what changes an answer's meaning (type, labels, attributes, `many`); `agree_above` is the
-    similarity from which two annotations of the same label count as the same object.
+    `definition` digests what changes an answer's meaning (type, labels, attributes, `many`, `options`); `agree_above` is
+    the similarity from which two annotations of the same label count as the same object. `options` are what else the
+    task's table holds: the struct that the task's annotation type names for it, else a mapping.
     """
 
     name: str
@@ -287,11 +310,12 @@ class Task(Struct, kw_only=True, frozen=True):
     agree_above: float = 0.5
     guidelines: str = ""
     definition: str = ""
+    options: Any = {}
 
     def label(self, name: str) -> Label | None:
         """The label with this id or display name, retired ones included."""
         for label in self.labels:
-            if name in (label.id, label.name):
+            if name in (label.id, label.title):
                 return label
         return None
 

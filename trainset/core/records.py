@@ -22,6 +22,9 @@ _HEX = 32
 _HEAD = len(_ID) + _HEX + 2
 _TAIL = len(_CHAIN) + _HEX + 2
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding bytes that somebody else wrote may raise."""
+
 _header = msgspec.json.Decoder(Header)
 _end = msgspec.json.Decoder(End)
 
@@ -96,7 +99,7 @@ def read_header(line: bytes) -> Header | None:
     """The header that a line holds, None if it is none."""
     try:
         return _header.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
 
 
@@ -106,7 +109,7 @@ def read_end(line: bytes) -> End | None:
         return None
     try:
         return _end.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
 
 

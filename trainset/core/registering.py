@@ -10,10 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from trainset.core.config import NAME, editing, table
+from trainset.core.config import editing, table
 from trainset.core.dataset import Dataset
-from trainset.core.files import chunks, digest, visible
+from trainset.core.files import chunks, digest, strays, visible
 from trainset.core.model import Item, ItemRecord
+from trainset.core.names import NAME
 from trainset.core.protocols import ItemDraft, Skipped
 from trainset.errors import UsageError
 
@@ -86,9 +87,10 @@ def add(dataset: Dataset, paths: Iterable[Path], source: str | None = None) -> I
     writer = dataset.writer(dataset.header("items"))
     taken: dict[str, Path] = {}
     for given in paths:
+        if not given.exists():
+            raise UsageError(f"{given} {'leads nowhere' if given.is_symlink() else 'does not exist'}")
         path = given.resolve()
-        if not path.exists():
-            raise UsageError(f"{given} does not exist")
+        report.skipped += [Skipped(found, f"it is no file but {what}") for found, what in strays(path)]
         name, root = source_of(dataset, path, source)
         found = dataset.kit.modality.scan(path, settings)
         for some in chunks(found, 2000):
@@ -143,6 +145,11 @@ def _below(root: Path, path: Path) -> str:
     return (whole if whole.is_relative_to(root) else whole.resolve()).relative_to(root).as_posix()
 
 
+def _key_of(source: str, root: Path, path: Path) -> str:
+    """The key of a file or folder of a source; the source's own name for its root."""
+    return unicodedata.normalize("NFC", f"{source}/{_below(root, path)}".removesuffix("/."))
+
+
 def item_of(dataset: Dataset, source: str, root: Path, draft: ItemDraft) -> Item | str:
     """The item that a draft becomes, or why it cannot be one."""
     try:
@@ -155,13 +162,15 @@ def item_of(dataset: Dataset, source: str, root: Path, draft: ItemDraft) -> Item
         return "'#' in a file's name is kept for rows of tables; rename it"
     key = f"{source}/{path}" + ("" if draft.row is None else f"#{unicodedata.normalize('NFC', draft.row)}")
     plain = len(relative) == 1 and relative.get("") == path
+    group = _key_of(source, root, draft.group) if isinstance(draft.group, Path) else draft.group
+    size = draft.size if draft.content is None else len(draft.content)
     return Item(
         key=key,
         parts={} if plain else relative,
-        group=draft.group,
-        split=split_of(draft.group or key, dataset.config.splits),
+        group=group,
+        split=split_of(group or key, dataset.config.splits),
         media=None if draft.content is None else digest(draft.content),
-        size=sum(p.stat().st_size for p in draft.parts.values()) if draft.content is None else len(draft.content),
+        size=sum(p.stat().st_size for p in draft.parts.values()) if size is None else size,
         meta=dict(draft.meta),
     )
 
@@ -194,17 +203,18 @@ def _known(dataset: Dataset, keys: list[str]) -> dict[str, _Known]:
 
 
 def _changed(dataset: Dataset, before: _Known, now: Item, mtime: int) -> Item | None:
-    """The item as it is to be recorded if its media changed, None if it is the same. Bytes are only read where the
+    """The item as it is to be recorded if its media, or its meta, changed, None if it is the same. Bytes are only read where the
     size or time of the file, or their absence from the cache, leaves a doubt and something was read from it before."""
     kept = msgspec.structs.replace(now, group=before.item.group or now.group, split=before.item.split)
+    same = None if now.meta == before.item.meta else msgspec.structs.replace(kept, media=before.item.media)
     if before.item.size is None:  # known by name only, from an import
         return kept
     if now.media is not None:  # a row of a table, read already
-        return None if before.item.media == now.media else kept
+        return same if before.item.media == now.media else kept
     if before.item.size == now.size and before.looked == mtime:
-        return None
+        return same
     known = frozenset({before.item.media}) if before.item.media else before.digests
     if before.item.size == now.size and not known:
-        return None
+        return same
     media = dataset.media.digest(now)
-    return None if known == {media} else msgspec.structs.replace(kept, media=media)
+    return same if known == {media} else msgspec.structs.replace(kept, media=media)

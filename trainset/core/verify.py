@@ -3,24 +3,28 @@ be proved. *Consistent* means that every file agrees with itself; *anchored* tha
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
-from msgspec import DecodeError, json
+from msgspec import UNSET, Raw, UnsetType, json
 
 from trainset.core.dataset import Dataset
 from trainset.core.files import chunks, digest
-from trainset.core.model import Prediction
-from trainset.core.records import check, lines
+from trainset.core.mending import mend
+from trainset.core.model import Decision, Header, ItemRecord, LotEntry, Outcome, Prediction, is_item, is_key
+from trainset.core.records import SCHEMA, UNREADABLE, check, lines, parse, read_header
 from trainset.core.tree import FOLDERS, RevisionTree, WorkTree
 from trainset.errors import RecordError, TrainsetError
 
+_RECORDS: Mapping[str, json.Decoder[Any]] = {
+    "items": json.Decoder(ItemRecord),
+    "decisions": json.Decoder(Decision),
+    "runs": json.Decoder(Outcome),
+    "lots": json.Decoder(LotEntry),
+}
 _prediction = json.Decoder(Prediction)
-
-
-_BLOB = re.compile(rb'"blob":"([0-9a-f]{32})"')
 
 
 @dataclass(frozen=True)
@@ -73,37 +77,73 @@ def _files(dataset: Dataset, summary: Summary) -> Iterator[Finding]:
         if stamp.path.startswith("predictions/"):
             yield from _predictions(dataset, stamp.path, data)
         else:
-            yield from _labels(stamp.path, data, summary)
-            yield from _blobs(dataset, stamp.path, data)
+            sound = yield from _labels(dataset, stamp.path, data, summary)
+            if not (sound or isinstance(tree, RevisionTree)) and (advice := mend(dataset, stamp.path)):
+                yield Finding(stamp.path, 0, advice, note=True)
             summary.anchored += stamp.path in committed
         if stamp.path in committed:
             yield from _differs(dataset, stamp.path, data, committed.pop(stamp.path)[0])
     yield from _missing(dataset, [path for path in committed if path.endswith(".jsonl")])
-    yield from _unread(dataset)
 
 
-def _labels(path: str, data: bytes, summary: Summary) -> Iterator[Finding]:
+def _labels(dataset: Dataset, path: str, data: bytes, summary: Summary) -> Generator[Finding, None, bool]:
+    """What is wrong with a label file; whether its bytes are those that were written."""
     header, proved, sealed, faults = check(data)
     summary.files += 1
     summary.open += not sealed
     summary.records += proved.count if proved else 0
+    sound = all(fault.note for fault in faults)
     for fault in faults:
         yield Finding(path, fault.line, fault.message, fault.note)
-    if header is not None:
-        parts = path.split("/")
-        if len(parts) < 3 or parts[1] != header.kind or (header.task and parts[2] != header.task):
-            yield Finding(path, 1, f"a file of {header.kind} for task {header.task!r} does not belong in this folder")
-        if header.kind == "decisions" and header.reviewer not in parts:
-            yield Finding(path, 1, f"decisions of {header.reviewer!r} do not belong in this folder")
+    if header is None:
+        return sound
+    parts = path.split("/")
+    if len(parts) < 3 or parts[1] != header.kind or (header.task and parts[2] != header.task):
+        yield Finding(path, 1, f"a file of {header.kind} for task {header.task!r} does not belong in this folder")
+    if header.kind == "decisions" and header.reviewer not in parts:
+        yield Finding(path, 1, f"decisions of {header.reviewer!r} do not belong in this folder")
+    if header.trainset > SCHEMA:
+        yield Finding(path, 1, "a newer version of trainset wrote it: what its records say is not judged", note=True)
+        return sound
+    faulty = {fault.line for fault in faults}
+    for number, (_, line) in enumerate(lines(data), start=1):
+        record = None if number in faulty else parse(line)
+        if record is not None and (wrong := _unusable(dataset, header, record[1])):
+            yield Finding(path, number, wrong)
+    return sound
 
 
-def _blobs(dataset: Dataset, path: str, data: bytes) -> Iterator[Finding]:
-    """Annotations in files of their own that are missing or changed."""
-    for found in _BLOB.finditer(data):
-        try:
-            dataset.blobs.get(found[1].decode())
-        except RecordError as error:
-            yield Finding(path, data.count(b"\n", 0, found.start()) + 1, error.message)
+def _unusable(dataset: Dataset, header: Header, body: bytes) -> str | None:
+    """Why nobody can use what a record says, however well it is chained; None where one can."""
+    if header.kind not in _RECORDS:
+        return None
+    try:
+        record = _RECORDS[header.kind].decode(body)
+        if isinstance(record, ItemRecord):
+            return None if is_item(record.item) else f"item {record.item.key!r} does not lead below its source"
+        if not is_key(record.item):
+            return f"{record.item!r} is no item's key"
+        if isinstance(record, Decision):
+            return _unsaid(record) or _mistyped(dataset, record.annotations, header.types)
+    except UNREADABLE as error:
+        return f"not a record of {header.kind} that can be used: {error}"
+    return None
+
+
+def _unsaid(decision: Decision) -> str | None:
+    answers = decision.verdict in ("accepted", "corrected")
+    return f"{decision.verdict} without annotations" if answers and decision.annotations is UNSET else None
+
+
+def _mistyped(dataset: Dataset, raw: Raw | UnsetType, types: Mapping[str, int]) -> str | None:
+    """What is wrong with annotations as they are stored."""
+    if isinstance(raw, UnsetType):
+        return None
+    try:
+        ids = [a.id for a in dataset.codec.decode(raw, types, strict=True)]
+    except RecordError as error:
+        return error.message
+    return None if len({*ids, ""}) == len(ids) + 1 else "annotations without an id of their own"
 
 
 def _differs(dataset: Dataset, path: str, data: bytes, blob: str) -> Iterator[Finding]:
@@ -130,24 +170,22 @@ def _missing(dataset: Dataset, paths: list[str]) -> Iterator[Finding]:
         yield Finding("labels", 0, text, note=True)
 
 
-def _unread(dataset: Dataset) -> Iterator[Finding]:
-    found = dataset.index.db.execute("SELECT path, skipped FROM file WHERE present AND skipped ORDER BY path")
-    for path, skipped in found:
-        yield Finding(path, 0, f"{skipped} line(s) are no record that this version of trainset understands", note=True)
-
-
 def _predictions(dataset: Dataset, path: str, data: bytes) -> Iterator[Finding]:
     """Lines that are not what the run recorded. What a run wrote last and was killed before it counted is none."""
     _, task, run = f"{path}///".split("/")[:3]
+    types = _types(dataset, run)
     said: list[tuple[int, str, str]] = []
     end = 0
     for number, (offset, line) in enumerate(lines(data), start=1):
         end = offset + len(line) + 1
         try:
             prediction = _prediction.decode(line)
-        except (DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             yield Finding(path, number, f"not a prediction: {error}")
             continue
+        wrong = None if is_key(prediction.item) else f"{prediction.item!r} is no item's key"
+        if wrong := wrong or _mistyped(dataset, prediction.annotations, types):
+            yield Finding(path, number, wrong)
         said.append((number, prediction.item, digest(prediction.annotations)))
     if end < len(data):
         yield Finding(path, data.count(b"\n") + 1, "a torn line at the end: the run had not counted it", note=True)
@@ -162,6 +200,13 @@ def _predictions(dataset: Dataset, path: str, data: bytes) -> Iterator[Finding]:
         yield Finding(
             path, said[last + 1][0], f"{loose} prediction(s) at the end that their run had not counted", note=True
         )
+
+
+def _types(dataset: Dataset, run: str) -> Mapping[str, int]:
+    """The versions of annotation types that a run wrote."""
+    found = dataset.index.db.execute("SELECT header FROM file WHERE kind='runs' AND run=? AND present LIMIT 1", (run,))
+    header = next((read_header(raw) for (raw,) in found), None)
+    return header.types if header else {}
 
 
 def _recorded(dataset: Dataset, task: str, run: str, keys: list[str]) -> dict[str, set[str]]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import nibabel as nib
 import numpy as np
 import pytest
+from msgspec import structs
 from trainset_medical.annotations import volume_mask
 from trainset_medical.formats.nifti import NiftiExporter, NiftiImporter
 
@@ -121,3 +122,31 @@ def test_a_folder_without_images_and_a_damaged_table_are_errors(tmp_path, contex
     (tmp_path / "seg" / "labels.tsv").write_text("index\tname\none\tcord\n")
     with pytest.raises(TrainsetError, match="no table of labels"):
         read(tmp_path / "seg", context)
+
+
+def test_a_volume_that_nobody_decided_says_that_its_state_is_lost(tmp_path, context):
+    row = Labelled(item=item(), name="a.nii.gz", annotations=(), state="unlabelled")
+    proposed = replace(row, annotations=(volume_mask(CORD, "cord"),), state="predicted")
+    for n, undecided in enumerate((row, proposed)):
+        lost = list(NiftiExporter().write([undecided], tmp_path / str(n), context))
+        assert [(x.what, x.detail) for x in lost] == [("states", undecided.state)]
+
+
+def test_a_volume_that_is_not_at_hand_is_left_out_and_the_others_are_written(tmp_path, context):
+    rows = [
+        Labelled(item=structs.replace(item(), key=f"media/{name}"), name=name, annotations=(), state="reviewed")
+        for name in ("a.nii.gz", "b.nii.gz")
+    ]
+    lost = list(NiftiExporter().write(rows, tmp_path / "out", context))
+    assert [(x.what, x.item) for x in lost] == [("volume", "media/b.nii.gz")]
+    assert (tmp_path / "out" / "a_dseg.nii.gz").is_file()
+
+
+def test_no_label_map_is_written_over_another(tmp_path, context):
+    save(tmp_path / "media" / "a.nii", bright())
+    rows = [
+        Labelled(item=structs.replace(item(), key=f"media/{name}"), name=name, annotations=(), state="reviewed")
+        for name in ("a.nii", "a.nii.gz")
+    ]
+    lost = list(NiftiExporter().write(rows, tmp_path / "out", context))
+    assert [(x.what, x.item) for x in lost] == [("names", "media/a.nii.gz")]

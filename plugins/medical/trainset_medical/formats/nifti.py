@@ -26,6 +26,8 @@ TABLE = "labels.tsv"
 MARK = "_dseg"
 """What the name of a written label map ends in, before its suffix."""
 
+_ANSWERED = ("reviewed", "auto-accepted")
+
 
 class NiftiImporter:
     """Reads label maps in a folder, or one of them. Each is the answer for the volume whose name its own begins with."""
@@ -129,13 +131,16 @@ def _read(path: Path, item: Item, table: Mapping[int, str] | None, task: Task) -
 
 class NiftiExporter:
     """Writes `<volume>_dseg.nii.gz` for each volume, and `labels.tsv`. Shape, affine and the header's codes and units of
-    space are those of the volume's own file, which must be at hand."""
+    space are those of the volume's own file."""
 
     losses: Mapping[str, str] = {
         "overlap": "where objects overlap, the last one is written",
         "objects": "objects of one label are written as one",
         "types": "annotations of other types, or of no label of the task, are left out",
         "misfit": "masks of another shape than the volume are left out",
+        "states": "a volume without an answer is written like one that somebody decided: only `trainset.json` tells",
+        "volume": "a volume whose own file cannot be read is left out",
+        "names": "a volume is left out whose label map has the name of a file that is there already",
         "rest": "scores, attributes, tracks and notes are left out",
     }
 
@@ -147,10 +152,18 @@ class NiftiExporter:
             writer.writerow(("index", "name"))
             writer.writerows((label.index + 1, label.title) for label in context.task.labels)
         for row in rows:
-            source = open_nifti(context.media.path(row.item))
+            try:
+                source = open_nifti(context.media.path(row.item))
+            except (MediaError, OSError) as error:
+                yield Loss("volume", row.item.key, str(error))
+                continue
+            path = _map_of(dest / row.name)
+            if path.exists():
+                yield Loss("names", row.item.key, path.name)
+                continue
             data, lost = _painted(row, tuple(source.shape), context.task)
             yield from lost
-            _save(data, source, _map_of(dest / row.name))
+            _save(data, source, path)
             context.place(row.item, dest / row.name)
 
 
@@ -159,6 +172,8 @@ def _painted(row: Labelled, shape: tuple[int, ...], task: Task) -> tuple[NDArray
     highest = max((label.index + 1 for label in task.labels), default=0)
     data = np.zeros(shape, np.uint8 if highest < 256 else np.uint16)
     lost = [Loss("rest", row.item.key, "note or attributes")] if row.note or row.attributes else []
+    if row.state not in _ANSWERED:
+        lost.append(Loss("states", row.item.key, row.state))
     seen: set[int] = set()
     for annotation in row.annotations:
         label = task.label(annotation.label) if annotation.label else None
