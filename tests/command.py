@@ -1,4 +1,4 @@
-"""Running the command line inside the test's process: what it printed, and how it ended."""
+"""Running the command line inside the test's process: what it printed, and how it ended; and pictures to run it on."""
 
 import contextlib
 import io
@@ -7,6 +7,9 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from trainset import cli
 
@@ -42,3 +45,22 @@ def trainset(*args, cwd, code=0, stdin=""):
     ran = Ran(out.getvalue(), err.getvalue(), ended)
     assert ended == code, f"trainset {' '.join(map(str, args))} ended with {ended}\n{ran.out}\n{ran.err}"
     return ran
+
+
+def correct(data, item, *annotations):
+    """Decide that an item holds just these."""
+    trainset("decide", item, "--verdict", "corrected", "--annotations", json.dumps(annotations), cwd=data)
+
+
+def states(root, *args):
+    """Where every item stands, by key."""
+    return {r["key"]: r["state"] for r in trainset("items", "--json", *args, cwd=root).lines()}
+
+
+def picture(path, *squares, size=(64, 48)):
+    """Draw a grey picture with bright squares (x, y, width, height)."""
+    pixels = np.full((size[1], size[0], 3), 90, np.uint8)
+    for x, y, w, h in squares:
+        pixels[y : y + h, x : x + w] = (240, 220, 60)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from .command import picture, trainset
 from .kit import lay, open_
 
 
@@ -30,3 +31,16 @@ def dataset(root):
     """An empty dataset."""
     with open_(root) as opened:
         yield opened
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """Five pictures with one bright square each and one without, in a data set with a reviewer."""
+    root = tmp_path / "parts"
+    trainset("init", root, "--modality", "vision", "--task", "parts:box:screw,nut", cwd=tmp_path)
+    for n in range(5):
+        picture(root / "media" / f"p{n}.png", (8 + 4 * n, 10, 14, 12))
+    picture(root / "media" / "empty.png")
+    trainset("add", root / "media", cwd=root)
+    trainset("reviewer", "add", "ana", cwd=root)
+    return root

@@ -4,51 +4,19 @@ import json
 import shutil
 import subprocess
 
-import numpy as np
 import pytest
 import tomlkit
-from PIL import Image
 
 import trainset as api
 from trainset.core.config import editing
 
-from .command import trainset
+from .command import correct, picture, states, trainset
 
 NUT = {"label": "nut", "box": [1, 2, 3, 4]}
 
 
 def git(*args, cwd):
     return subprocess.run(["git", "-C", str(cwd), *args], capture_output=True, text=True, check=True).stdout.strip()
-
-
-def picture(path, *squares, size=(64, 48)):
-    pixels = np.full((size[1], size[0], 3), 90, np.uint8)
-    for x, y, w, h in squares:
-        pixels[y : y + h, x : x + w] = (240, 220, 60)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-
-
-@pytest.fixture
-def parts(tmp_path):
-    """Five pictures with one bright square each and one without, in a data set with a reviewer."""
-    root = tmp_path / "parts"
-    trainset("init", root, "--modality", "vision", "--task", "parts:box:screw,nut", cwd=tmp_path)
-    for n in range(5):
-        picture(root / "media" / f"p{n}.png", (8 + 4 * n, 10, 14, 12))
-    picture(root / "media" / "empty.png")
-    trainset("add", root / "media", cwd=root)
-    trainset("reviewer", "add", "ana", cwd=root)
-    return root
-
-
-def correct(data, item, *annotations):
-    """Decide that an item holds just these."""
-    trainset("decide", item, "--verdict", "corrected", "--annotations", json.dumps(annotations), cwd=data)
-
-
-def states(root, *args):
-    return {r["key"]: r["state"] for r in trainset("items", "--json", *args, cwd=root).lines()}
 
 
 # -- init, task, reviewer ----------------------------------------------------------------------------------------
@@ -78,7 +46,7 @@ def test_init_takes_labels_from_a_text_file(tmp_path):
 
 def test_an_unknown_modality_or_task_type_names_what_there_is(tmp_path):
     assert "installed:" in trainset("init", "a", "--modality", "smells", cwd=tmp_path, code=2).err
-    assert "box" in trainset("init", "b", "--modality", "vision", "--task", "p:ball:x", cwd=tmp_path, code=1).err
+    assert "box" in trainset("init", "b", "--modality", "vision", "--task", "p:ball:x", cwd=tmp_path, code=2).err
     assert not (tmp_path / "b" / "trainset.toml").exists()
 
 

@@ -11,6 +11,8 @@ from trainset.core.config import read
 from trainset.errors import ConfigError, UsageError
 
 HEAD = '[dataset]\nname = "d"\nmodality = "vision"\n'
+ATTRIBUTES = "[tasks.parts.attributes]\n"
+RULES = "[tasks.parts.rules]\n"
 TASK = HEAD + '[tasks.parts]\ntype = "box"\n[tasks.parts.labels]\nscrew = { index = 0 }\nnut = { index = 4 }\n'
 
 
@@ -24,21 +26,52 @@ def test_the_reference_of_every_setting_can_be_read():
     ("text", "word"),
     [
         ("[dataset", "not TOML"),
-        (HEAD + "[tasks.parts]\ntype = 'box'\nlables = {}\n", "lables"),
         (TASK + "bolt = { index = 4 }\n", "next free index is 5"),
         (TASK + "bolt = { }\n", "index"),
         (HEAD + "[splits]\ntrain = 0.9\n", "sum to 1"),
-        (HEAD + '[models.m]\ntask = "x"\nprelabeler = "yolo"\n', "does not exist"),
+        (HEAD + '[models.m]\ntask = "x"\nprelabeler = "yolo"\n', "no task 'x'"),
         (HEAD + '["tasks"."a b"]\ntype = "box"\n', "cannot name"),
         (HEAD + "[reviewers.root]\n", "nobody in particular"),
         (HEAD + "[reviewers.Ana]\n", "handle"),
-        ('[dataset]\nname = 3\nmodality = "vision"\n', "name"),
+        ('[dataset]\nname = 3\nmodality = "vision"\n', "[dataset] name"),
+        (HEAD + "[reviewers.root]\n", "trainset.toml: [reviewers.root]"),
+        (TASK + "bolt = { index = -1 }\n", "[tasks.parts.labels] bolt.index: expected a whole number >= 0"),
+        (TASK + "bolt = { index = 1000000000 }\n", "[tasks.parts.labels] bolt.index: expected a whole number <= 99999"),
+        (
+            TASK + 'bolt = { index = 7, name = "nut" }\n',
+            "[tasks.parts.labels] bolt.name: another label is called 'nut'",
+        ),
+        (TASK + '"bo\\u001blt" = { index = 7 }\n', "cannot be a label"),
+        (TASK + '"bo|lt" = { index = 7 }\n', "cannot be a label"),
+        (TASK + f"{'b' * 201} = {{ index = 7 }}\n", "it has 201 characters"),
+        (TASK + ATTRIBUTES + 'd = { type = "choice" }\n', "[tasks.parts.attributes] d.choices: a choice needs choices"),
+        (TASK + ATTRIBUTES + 'd = { type = "flag", choices = ["x"] }\n', "a flag has no choices"),
+        (TASK + ATTRIBUTES + 'd = { type = "choice", choices = ["x", "x"] }\n', "'x' stands there twice"),
+        (
+            TASK + ATTRIBUTES + 'd = { type = "flag", labels = ["scerw"] }\n',
+            "d.labels: 'scerw' is not the key of a label",
+        ),
+        (TASK + RULES + "min-score = { labels = { scerw = 0.5 } }\n", "[tasks.parts.rules] min-score.labels: 'scerw'"),
+        (
+            TASK.replace("[tasks.parts.l", "agree-above = 5\n[tasks.parts.l"),
+            "[tasks.parts] agree-above: expected a number <= 1",
+        ),
+        (HEAD + "[engine]\nworkers = -1\n", "[engine] workers: expected a whole number >= 0"),
+        (HEAD + "[review]\nmin-look = -1\n", "[review] min-look: expected a whole number >= 0"),
+        (HEAD + "[splits]\ntrain = nan\n", "[splits] train: nan"),
+        (HEAD + '[splits]\n"../x" = 1\n', "cannot name a split"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_its_remedy(text, word):
     with pytest.raises(ConfigError) as error:
         read(text, "trainset.toml")
     assert word in f"{error.value.message} {error.value.hint}" and error.value.hint
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    (tmp_path / "trainset.toml").write_text("\ufeff" + TASK, encoding="utf-8")
+    layout.add_task(tmp_path, "kind", "classify", [(None, "cat")])
+    assert list(config.load(tmp_path).tasks) == ["parts", "kind"]
 
 
 def test_the_definition_changes_with_the_meaning_of_an_answer_and_with_nothing_else():

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from trainset.core import queue, rules
+from trainset.core import rankers, rules
 from trainset.core.matching import ClassOps, equivalent, match, tag_of
 from trainset.core.model import Annotation, Class, Item, Label, Task
 from trainset.core.protocols import Case
 from trainset.core.scene import Rect
+from trainset.core.settings import typed
+from trainset.errors import ConfigError
 
 
 class Bar(Annotation, kw_only=True, frozen=True, tag="bar"):
@@ -102,6 +104,30 @@ def test_only_accept_empty_takes_what_has_no_objects():
     assert found(rules.AcceptEmpty(), rules.AcceptEmptySettings(), nothing_at_hand) == []
 
 
+def test_accept_empty_doubts_what_is_empty_only_because_classes_have_no_label():
+    left_out = Case(Item(key="k"), "predicted", (), "r1", dropped=3)
+    (finding,) = rules.AcceptEmpty().findings([left_out], Context(rules.AcceptEmptySettings()))
+    assert finding.action == "review" and "3 object(s) of classes that are no labels" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({"share": 5}, rules.RandomAuditSettings),
+        ({"share": -0.1}, rules.RareLabelSettings),
+        ({"below": 2}, rules.MinScoreSettings),
+        ({"labels": {"a": 2}}, rules.AcceptAboveSettings),
+        ({"margin": -1}, rules.TouchesEdgeSettings),
+        ({"least": -1}, rules.CountOutOfRangeSettings),
+        ({"least": 3, "most": 2}, rules.CountOutOfRangeSettings),
+        ({"labels": {"a": [3, 2]}}, rules.CountOutOfRangeSettings),
+    ],
+)
+def test_settings_have_their_range(settings, kind):
+    with pytest.raises(ConfigError, match=r"^file: \[rules\] x"):
+        typed(settings, kind, "file: [rules] x")
+
+
 def test_overlapping_duplicates_points_at_the_less_sure_of_two():
     settings = rules.OverlappingDuplicatesSettings(above=0.7)
     twins = case(bar(0, 10, score=0.9), bar(0, 9, "b", 0.4), bar(50, 60))
@@ -167,13 +193,15 @@ def order(ranker, *cases, runs=None):
 def test_uncertain_puts_scores_near_one_half_first_and_items_without_proposal_last():
     cases = (case(bar(0, 9, score=0.9), key="sure"), case(bar(0, 9, score=0.99), bar(20, 30, score=0.55), key="unsure"),
              case(key="empty"), Case(Item(key="none"), "unlabelled", None, None))  # fmt: skip
-    assert order(queue.Uncertain(), *cases) == ["unsure", "empty", "sure", "none"]
+    assert order(rankers.Uncertain(), *cases) == ["unsure", "empty", "sure", "none"]
 
 
 def test_disagreement_puts_what_runs_differ_on_first():
     shown = case(bar(0, 10, score=0.9))
-    ((_, apart, _),) = queue.Disagreement().rank([shown], Context(runs={"r1": shown.annotations, "r2": [bar(50, 60)]}))
-    ((_, together, _),) = queue.Disagreement().rank(
+    ((_, apart, _),) = rankers.Disagreement().rank(
+        [shown], Context(runs={"r1": shown.annotations, "r2": [bar(50, 60)]})
+    )
+    ((_, together, _),) = rankers.Disagreement().rank(
         [shown], Context(runs={"r1": shown.annotations, "r2": [bar(0, 10)]})
     )
     assert (apart, together) == (1, 0)
@@ -181,8 +209,8 @@ def test_disagreement_puts_what_runs_differ_on_first():
 
 def test_random_and_in_order_are_what_they_say():
     cases = [case(key=f"k{n}") for n in range(9)]
-    assert order(queue.InOrder(), *cases) == [c.item.key for c in cases]
-    assert order(queue.Random(), *cases) == order(queue.Random(), *reversed(cases)) != [c.item.key for c in cases]
+    assert order(rankers.InOrder(), *cases) == [c.item.key for c in cases]
+    assert order(rankers.Random(), *cases) == order(rankers.Random(), *reversed(cases)) != [c.item.key for c in cases]
 
 
 def test_matching_is_one_to_one_and_the_best_in_sum():

@@ -98,6 +98,28 @@ def test_what_it_cannot_read_is_said_with_an_example(text):
     assert "--where" in error.value.message and error.value.hint
 
 
+@pytest.mark.parametrize("date", ["banana", "20", "2026-13", "2026-02-30", "2026-1", "2026-11-24T1"])
+def test_what_is_no_date_is_refused(date):
+    with pytest.raises(UsageError, match="is not a date"):
+        parse(f"date >= {date}", "t")
+
+
+@pytest.mark.parametrize("date", ["2026", "2026-11", "2026-11-24", "2026-11-24T10:00", "2026-11-24T10:00:00Z"])
+def test_a_date_is_given_as_far_as_one_wants(select, date):
+    assert isinstance(select(f"date >= {date}"), list)
+
+
+def test_what_the_database_cannot_take_is_refused_before():
+    with pytest.raises(UsageError, match="8 deep"):
+        parse("(" * 5000 + "state = predicted" + ")" * 5000, "t")
+    with pytest.raises(UsageError, match="more than 500 values"):
+        parse(f"key = {','.join(map(str, range(501)))}", "t")
+
+
+def test_many_terms_are_taken(select):
+    assert select(" or ".join(["key = x"] * 498 + ["state = reviewed"])) == [1]
+
+
 @given(st.text())
 def test_no_text_reaches_sql_but_as_a_parameter(select, text):
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -23,6 +24,7 @@ COMMANDS = {
     "status": ("trainset.commands.show:status", "Counts by state and reason, and what is not committed."),
     "show": ("trainset.commands.show:show", "One item, with its history."),
     "items": ("trainset.commands.show:items", "List items and where they stand."),
+    "score": ("trainset.commands.score:score", "How well a run does, or two compare, on what people decided."),
     "export": ("trainset.commands.exporting:export", "Write labels in another tool's format."),
     "commit": ("trainset.commands.history:commit", "Seal the label files and commit them to Git."),
     "log": ("trainset.commands.history:log", "Commits of the dataset, or the records of one item."),
@@ -30,6 +32,11 @@ COMMANDS = {
     "plugins": ("trainset.commands.plugins:plugins", "What is installed, from where, and what is broken."),
     "demo": ("trainset.commands.demo:demo", "The whole loop on a data set that trainset draws itself."),
 }
+
+
+_ENVIRONMENT = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.ENAMETOOLONG,
+                errno.EMFILE, errno.EIO)  # fmt: skip
+"""What a disk or an account refuses, whatever the program asks for: trouble of the user's, not a bug."""
 
 
 class LazyGroup(click.Group):
@@ -104,6 +111,9 @@ def _explain(error: Exception) -> int:
         error = TrainsetError(
             f"the index cannot be used: {error}", hint="remove .trainset: it is a cache, and made anew"
         )
+    if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
+        place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        error = TrainsetError(f"{place}{error.strerror}")
     if not isinstance(error, TrainsetError):
         raise error
     from trainset.core.files import visible

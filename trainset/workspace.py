@@ -10,8 +10,10 @@ from typing import Any
 
 from trainset.core import config as configuration
 from trainset.core.dataset import Dataset
+from trainset.core.journal import is_ulid
 from trainset.core.model import Annotation, RuleConfig, Task
 from trainset.core.protocols import AnnotationOps, Modality, Prelabeler, Ranker, Rule
+from trainset.core.settings import DOCS, within
 from trainset.errors import ConfigError
 from trainset.plugins import builtin
 from trainset.plugins.discovery import discover
@@ -36,7 +38,26 @@ class Workspace:
         """The dataset at or above `path`."""
         root = find_root(path)
         modality = configuration.load(root).dataset.modality
-        return Dataset(root, self.kit(modality), revision)
+        dataset = Dataset(root, self.kit(modality), revision)
+        try:
+            self._check_proposed(dataset)
+        except BaseException:
+            dataset.close()
+            raise
+        return dataset
+
+    def _check_proposed(self, dataset: Dataset) -> None:
+        """ConfigError where a task's `propose` names no model, and nothing that may be a run of another branch."""
+        config, wanted = dataset.config, {n for task in dataset.config.tasks.values() for n in task.propose}
+        if not wanted:
+            return
+        models = {*config.models, *(run.model for run in dataset.index.runs().values())}
+        models |= {s.name for s in self.registry.all(PrelabelerSpec, config.dataset.modality) if s.recognise is None}
+        for task in config.tasks.values():
+            for name in task.propose:
+                if name not in models and not is_ulid(name):
+                    raise ConfigError(f"{config.place('tasks', task.name, 'propose')}: no model or run is called {name!r}",
+                                      hint=f"there are: {', '.join(sorted(models)) or 'none yet'}")  # fmt: skip
 
 
 class PluginKit:
@@ -45,7 +66,7 @@ class PluginKit:
     def __init__(self, registry: Registry, modality: str) -> None:
         self.registry = registry
         self.name = modality
-        self._ops: dict[str, AnnotationOps] = {}
+        self._ops: dict[tuple[str, ...], AnnotationOps] = {}
 
     @cached_property
     def _modality(self) -> ModalitySpec:
@@ -66,7 +87,7 @@ class PluginKit:
     def media_settings(self, table: Mapping[str, Any]) -> Any:
         """The `[media]` table as the modality's own settings."""
         kind = self._modality.settings
-        return table if kind is None else convert(kind, table, "[media]")
+        return table if kind is None else convert(kind, table, f"{configuration.FILE}: [media]")
 
     @property
     def loads_as(self) -> str:
@@ -87,7 +108,24 @@ class PluginKit:
 
     def tag(self, task: Task) -> str:
         """The annotation tag that answers a task."""
-        return self.registry.annotation_for(task.type, self.name).tag
+        return self.registry.annotation_for(task.type, self.name, f"{configuration.FILE}: [tasks.{task.name}] type").tag
+
+    def tags(self, task: Task) -> list[str]:
+        """The annotation tags that may answer a task, its own first."""
+        own = self.tag(task)
+        others = (s.tag for s in self.registry.all(AnnotationSpec, self.name) if task.type in s.tasks)
+        return [own, *(tag for tag in others if tag != own)]
+
+    def options(self, task: Task, where: str) -> Any:
+        """The task's options as its annotation type types them."""
+        if not any(task.type in s.tasks for s in self.registry.all(AnnotationSpec, self.name)):
+            return task.options
+        kind = self.registry.annotation_for(task.type, self.name).options
+        if kind is not None:
+            return convert(kind, task.options, where)
+        for key in task.options:
+            raise ConfigError(f"{within(where, key)}: there is no such setting", hint=DOCS)
+        return task.options
 
     def unknown(self, tasks: Iterable[Task]) -> list[str]:
         """What of a dataset with these tasks no installed plugin knows, in words."""
@@ -96,25 +134,28 @@ class PluginKit:
         kinds = [f"tasks of type {kind!r}" for kind in sorted({task.type for task in tasks} - known)]
         return kinds if modality else [f"the modality {self.name!r}", *kinds]
 
-    def ops(self, tag: str) -> AnnotationOps:
-        """How annotations of a tag are compared."""
-        if tag not in self._ops:
-            self._ops[tag] = load(self.registry.get(AnnotationSpec, tag).ops)()
-        return self._ops[tag]
+    def ops(self, tag: str, task: Task | None = None) -> AnnotationOps:
+        """How annotations of a tag are compared, by a task's options where their type has any."""
+        spec = self.registry.get(AnnotationSpec, tag, where="the dataset's records")
+        optional = spec.options is not None and task is not None and task.type in spec.tasks
+        key = (tag, task.name, task.definition) if optional and task else (tag,)
+        if key not in self._ops:
+            self._ops[key] = load(spec.ops)(task.options) if optional and task else load(spec.ops)()
+        return self._ops[key]
 
-    def rule(self, config: RuleConfig) -> tuple[Rule, Any, bool]:
+    def rule(self, config: RuleConfig, where: str) -> tuple[Rule, Any, bool]:
         """A review rule, its settings as its own type, and whether it must see the whole task at once."""
-        spec = self.registry.get(RuleSpec, config.rule, self.name)
-        return load(spec.factory)(), convert(spec.settings, config.settings, f"rule {config.name!r}"), spec.whole_task
+        spec = self.registry.get(RuleSpec, config.rule, self.name, where)
+        return load(spec.factory)(), convert(spec.settings, config.settings, where), spec.whole_task
 
-    def ranker(self, name: str) -> Ranker:
+    def ranker(self, name: str, where: str) -> Ranker:
         """An order for the queue."""
-        made: Ranker = load(self.registry.get(RankerSpec, name, self.name).factory)()
+        made: Ranker = load(self.registry.get(RankerSpec, name, self.name, where).factory)()
         return made
 
     def prelabeler(self, name: str, settings: Mapping[str, Any], task: Task, where: str) -> tuple[Prelabeler, Any]:
         """A pre-labeller and its settings as its own type; `where` names the table that they stand in."""
-        spec = self.registry.get(PrelabelerSpec, name, self.name)
+        spec = self.registry.get(PrelabelerSpec, name, self.name, where)
         converted = convert(spec.settings, settings, where)
         return load(spec.factory)(converted, task), converted
 

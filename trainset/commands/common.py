@@ -131,5 +131,5 @@ def waiting(count: int) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 item`, `2 items`, `2,000 items`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """`1 item`, `2 items`, `2,000 items`, `2 classes`."""
+    return f"{count:,} {noun}{'' if count == 1 else 'es' if noun.endswith('s') else 's'}"

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from trainset.commands.common import (
     confirm,
@@ -52,6 +53,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
     "--attribute", "attributes", multiple=True, metavar="NAME=JSON", help="An attribute of the item as a whole."
 )
 @click.option("--note", help="A note, kept with the decision.")
+@click.option("--reason", help="Why another look is needed: with --verdict reopened.")
 @click.option("--where", default="", metavar="FILTER", help="Decide every item that the filter names.")
 @click.option(
     "--from",
@@ -63,7 +65,8 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
 @reviewer_option
 @yes_option
 def decide(item: str | None, task_name: str | None, verdict: str | None, annotations: str | None, object_: str | None,
-           attributes: tuple[str, ...], note: str | None, where: str, source: TextIO | None, reviewer: str | None, yes: bool) -> None:  # fmt: skip
+           attributes: tuple[str, ...], note: str | None, reason: str | None, where: str, source: TextIO | None,
+           reviewer: str | None, yes: bool) -> None:  # fmt: skip
     """Decide ITEM, every item of --where, or what --from lists; prints one JSON line per durable decision.
 
     \b
@@ -76,7 +79,15 @@ def decide(item: str | None, task_name: str | None, verdict: str | None, annotat
         task = task_of(opened, task_name)
         recorder = Recorder.person(opened, task, who(opened, reviewer))
         try:
-            for line in _lines(opened, task, item, verdict, annotations, object_, attributes, note, where, source, yes):
+            if source is not None:
+                lines = _read(source)
+            elif verdict is None:
+                raise UsageError("a decision needs a --verdict", hint=f"one of {', '.join(VERDICTS)}")
+            else:
+                answer = None if annotations is None else _json(annotations, "--annotations")
+                said = _Line("", verdict, answer, object_, dict(map(_attribute, attributes)), note, reason)
+                lines = (replace(said, item=key) for key in _keys(opened, task, item, where, verdict, yes))
+            for line in lines:
                 show_json(
                     {"item": line.item, "verdict": line.verdict, "id": _decide(opened, task, recorder, line)},
                     lines=True,
@@ -86,28 +97,25 @@ def decide(item: str | None, task_name: str | None, verdict: str | None, annotat
             recorder.close()
 
 
-def _lines(opened: Dataset, task: Task, item: str | None, verdict: str | None, annotations: str | None, object_: str | None,
-           attributes: tuple[str, ...], note: str | None, where: str, source: TextIO | None, yes: bool) -> Iterator[_Line]:  # fmt: skip
-    if source is not None:
-        decoder = msgspec.json.Decoder(_Line)
-        for number, text in enumerate(_texts(source), start=1):
-            if text.strip():
-                try:
-                    yield decoder.decode(text)
-                except msgspec.DecodeError as error:
-                    raise UsageError(
-                        f"{source.name}, line {number}: {error}", hint='such as {"item": KEY, "verdict": "accepted"}'
-                    ) from error
-        return
-    if verdict is None:
-        raise UsageError("a decision needs a --verdict", hint=f"one of {', '.join(VERDICTS)}")
-    keys = [item] if item is not None else [row.item.key for row in opened.rows(task, where)]
-    if item is None:
-        confirm(f"Decide {plural(len(keys), 'item')} as {verdict}?", yes)
-    parsed = {name: _json(value, f"--attribute {name}") for name, _, value in (a.partition("=") for a in attributes)}
-    answer = None if annotations is None else _json(annotations, "--annotations")
-    for key in keys:
-        yield _Line(key, verdict, answer, object_, parsed, note)
+def _keys(opened: Dataset, task: Task, item: str | None, where: str, verdict: str, yes: bool) -> list[str]:
+    """The item that was named, or all that the filter names, once that is confirmed."""
+    if item is not None:
+        return [item]
+    keys = [row.item.key for row in opened.rows(task, where)]
+    confirm(f"Decide {plural(len(keys), 'item')} as {verdict}?", yes)
+    return keys
+
+
+def _read(source: TextIO) -> Iterator[_Line]:
+    decoder = msgspec.json.Decoder(_Line)
+    for number, text in enumerate(_texts(source), start=1):
+        if text.strip():
+            try:
+                yield decoder.decode(text)
+            except msgspec.DecodeError as error:
+                raise UsageError(
+                    f"{source.name}, line {number}: {error}", hint='such as {"item": KEY, "verdict": "accepted"}'
+                ) from error
 
 
 def _texts(source: TextIO) -> Iterator[str]:
@@ -115,6 +123,11 @@ def _texts(source: TextIO) -> Iterator[str]:
         yield from source
     except UnicodeDecodeError as error:
         raise UsageError(f"{source.name} is not UTF-8: {error.reason}", hint="save it as UTF-8") from error
+
+
+def _attribute(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    return name, _json(value, f"--attribute {name}")
 
 
 def _json(text: str, what: str) -> Any:
@@ -131,6 +144,8 @@ def _decide(opened: Dataset, task: Task, recorder: Recorder, line: _Line) -> str
         raise UsageError(f"{line.verdict!r} is not a verdict", hint=f"use one of {', '.join(VERDICTS)}")
     row = opened.row(line.item, task)
     if line.verdict == "withdrawn":
+        if line.annotations is not None or line.object is not None:
+            raise UsageError("a withdrawal takes back a whole decision: it has no annotations, and no object")
         own = [r for r in row.live if opened.decision(r)[1].reviewer == recorder.header.reviewer]
         if not own:
             raise UsageError(f"{recorder.header.reviewer} has no decision on {line.item!r} to withdraw")
@@ -170,6 +185,6 @@ def reopen(
             raise TrainsetError("none of these items was decided", hint="`trainset items` shows where they stand")
         if where:
             confirm(f"Reopen {plural(len(rows), 'item')}?", yes)
-        count = recorder.record_all(recorder.compose(row, "reopened", reason=reason) for row in rows)
+        count = recorder.record_all(recorder.compose(row, "reopened", reason=reason.strip()) for row in rows)
         opened.index.refresh()
-        say(f"{plural(count, 'item')} back in the queue: {reason}")
+        say(f"{plural(count, 'item')} back in the queue: {reason.strip()}")

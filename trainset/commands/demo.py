@@ -53,7 +53,7 @@ class Outcome:
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", default="trainset-demo", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", default="trainset-demo", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--modality", metavar="M", help="Which demo, where several are installed.")
 @click.option(
     "--review", "open_review", is_flag=True, help="Review in this terminal, where a simulated reviewer would."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -24,10 +26,14 @@ from trainset.core.dataset import Dataset
 from trainset.core.deciding import reviewer as who
 from trainset.core.files import visible
 from trainset.core.importing import Brought, Importing
-from trainset.core.protocols import Importer
+from trainset.core.model import Task
+from trainset.core.protocols import Importer, Recognition
 from trainset.errors import UsageError
 from trainset.plugins.registry import Registry, load
 from trainset.plugins.specs import FormatSpec
+
+_ROWS = 20
+"""Classes that are listed; what has hundreds would push everything else off the screen."""
 
 
 @click.command("import")
@@ -53,7 +59,7 @@ def import_(format_name: str, src: Path, task_name: str | None, what: str, revie
     registry = workspace().registry
     with dataset() as opened:
         task = task_of(opened, task_name)
-        spec, importer = choose(registry, opened, format_name, src)
+        spec, importer = choose(registry, opened, task, format_name, src)
         handle = who(opened, reviewer) if reviewer else None
         with progress("importing", None) as bar:
             job = Importing(
@@ -62,7 +68,7 @@ def import_(format_name: str, src: Path, task_name: str | None, what: str, revie
             if dry_run:
                 job.foresee_labels()
             else:
-                job.settle_labels(add_labels)
+                job.settle(add_labels)
             report = job.decisions() if what == "decisions" else job.predictions()
         if as_json:
             show_json(_told(report))
@@ -70,33 +76,66 @@ def import_(format_name: str, src: Path, task_name: str | None, what: str, revie
             _show(report, dry_run, what)
 
 
-def choose(registry: Registry, opened: Dataset, name: str, src: Path) -> tuple[FormatSpec, Importer]:
-    """The format of this name, or the one that recognises the file best."""
-    modality = opened.config.dataset.modality
+def choose(registry: Registry, opened: Dataset, task: Task, name: str, src: Path) -> tuple[FormatSpec, Importer]:
+    """The format of this name, or the one that recognises the file; UsageError where none does, or several do, or where
+    the format holds no answers to the task."""
+    modality, tag = opened.config.dataset.modality, opened.kit.tag(task)
     if name != "auto":
         spec = registry.get(FormatSpec, name, modality)
         if spec.importer is None:
             raise UsageError(f"format {name!r} can only be written")
+        if spec.carries and tag not in spec.carries:
+            raise UsageError(
+                f"format {name!r} holds {' and '.join(spec.carries)}, and task {task.name!r} asks for {tag}",
+                hint="name another task with --task",
+            )
         return spec, load(spec.importer)()
-    found = []
-    for spec in registry.all(FormatSpec, modality):
-        if spec.importer is not None:
-            importer = load(spec.importer)()
-            recognition = importer.sniff(src)
-            if recognition is not None:
-                found.append((recognition.confidence, spec, importer, recognition))
+    specs = [s for s in registry.all(FormatSpec, modality) if s.importer]
+    found = [one for spec in specs if (one := _recognised(spec, src)) is not None]
     if not found:
-        names = ", ".join(s.name for s in registry.all(FormatSpec, modality) if s.importer)
-        raise UsageError(f"{src} is in no format that is known", hint=f"name one: {names}")
-    _, spec, importer, recognition = max(found, key=lambda f: f[0])
-    say(f"{spec.name}: {'; '.join(recognition.evidence)}")
-    return spec, importer
+        raise UsageError(f"{src} is in no format that is known", hint=f"name one: {', '.join(s.name for s in specs)}")
+    surest = max(one.recognition.confidence for one in found)
+    likely = [one for one in found if one.recognition.confidence == surest]
+    best = [one for one in likely if not one.spec.carries or tag in one.spec.carries]
+    if not best:
+        raise UsageError(
+            f"{src} is {_words(likely)}, which holds no {tag}: that is what task {task.name!r} asks for",
+            hint="name another task with --task, or the format that you mean",
+        )
+    if len(best) > 1:
+        raise UsageError(f"{src} may be {_words(best)}", hint="name the format instead of auto")
+    say(f"{best[0].spec.name}: {visible('; '.join(best[0].recognition.evidence))}")
+    return best[0].spec, best[0].importer
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A format that recognises a file."""
+
+    spec: FormatSpec
+    importer: Importer
+    recognition: Recognition
+
+
+def _recognised(spec: FormatSpec, src: Path) -> _Candidate | None:
+    """The format as a candidate; one whose code fails costs a line, and nothing else."""
+    try:
+        importer = load(spec.importer or "")()
+        recognition = importer.sniff(src)
+    except Exception as error:  # whatever a plugin raises concerns its format alone
+        say(f"format {spec.name} cannot look at it: {type(error).__name__}: {visible(str(error))}")
+        return None
+    return None if recognition is None else _Candidate(spec, importer, recognition)
+
+
+def _words(found: Sequence[_Candidate]) -> str:
+    return " or ".join(f"{one.spec.name} ({visible('; '.join(one.recognition.evidence))})" for one in found)
 
 
 def _told(report: Brought) -> dict[str, object]:
     return {
         "items": report.items, "annotations": report.annotations, "registered": report.registered, "recorded": report.recorded,
-        "superseded": report.superseded, "unchanged": report.unchanged, "predicted": report.predicted, "classes": dict(report.classes),
+        "absent": report.absent, "superseded": report.superseded, "unchanged": report.unchanged, "predicted": report.predicted, "classes": dict(report.classes),
         "splits": dict(report.splits), "unknown": dict(report.unknown), "added_labels": report.added_labels,
         "problems": [{"where": p.where, "message": p.message} for p in report.problems],
     }  # fmt: skip
@@ -117,14 +156,21 @@ def _show(report: Brought, dry_run: bool, what: str) -> None:
             if report.predicted
             else "this file is a run already: nothing recorded"
         )
-    for line in table(report.classes.most_common(), "  "):
+    for line in table(report.classes.most_common(_ROWS), "  "):
         show(line)
+    if len(report.classes) > _ROWS:
+        show(f"  … and {len(report.classes) - _ROWS:,} more")
+    if report.absent:
+        say(
+            f"{plural(report.absent, 'item')} of these {'has' if report.absent == 1 else 'have'} no medium here, and "
+            "are known by name only: `trainset add FOLDER` before the import, or a SRC with the images in it, brings them"
+        )
     if report.splits:
         show("splits: " + ", ".join(f"{name} {n:,}" for name, n in report.splits.items()))
     if report.added_labels:
-        say(
-            f"{'would add' if dry_run else 'added'} labels to the task: {', '.join(visible(x) for x in report.added_labels)}"
-        )
+        names = [visible(name) for name in report.added_labels]
+        more = f" … and {len(names) - _ROWS:,} more" if len(names) > _ROWS else ""
+        say(f"{'would add' if dry_run else 'added'} labels to the task: {', '.join(names[:_ROWS])}{more}")
     if report.unknown:
         say(
             f"left out {sum(report.unknown.values()):,} annotation(s) of labels that the task lacks: "

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from trainset.core.names import check_label
 from trainset.errors import UsageError
 from trainset.plugins.registry import load
 from trainset.plugins.specs import FormatSpec
 from trainset.workspace import Workspace
 
+Entry = tuple[int | None, str]
+"""A label's index, None where the file or command line gives none, and its key."""
 
-def read_labels(plugins: Workspace, modality: str, path: Path) -> list[tuple[int | None, str]]:
+
+def entries(plugins: Workspace, modality: str, given: Sequence[str], path: Path | None) -> list[Entry]:
+    """The labels of a new task, as given or else out of a file; UsageError for what cannot be a label."""
+    found: list[Entry] = (
+        [(None, name) for name in given] if given or path is None else read_labels(plugins, modality, path)
+    )
+    for _, name in found:
+        check_label(name)
+    return found
+
+
+def read_labels(plugins: Workspace, modality: str, path: Path) -> list[Entry]:
     """The (index, name) of the labels that a file lists; UsageError where no reader knows it."""
     for spec in plugins.registry.all(FormatSpec, modality):
         if spec.importer is not None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from trainset.commands.common import dataset, plural, say, show, table, task_of, task_option, workspace
-from trainset.core.config import NAME, editing
+from trainset.core.config import editing
 from trainset.core.config import table as toml_table
 from trainset.core.dataset import Dataset
+from trainset.core.files import short, visible
 from trainset.core.model import Task
+from trainset.core.names import check_name
 from trainset.core.protocols import Recognition
 from trainset.errors import ModelError, UsageError
 from trainset.plugins.registry import Registry, convert, load
@@ -26,11 +29,11 @@ def model() -> None:
 
 
 @model.command("add")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
 @task_option
 @click.option("--name", metavar="N", help="What to call it; else the file's name.")
 @click.option("--prelabeler", metavar="P", help="The adapter; else the one that recognises the file.")
-@click.option("--score", type=float, metavar="S", help="The lowest score to propose.")
+@click.option("--score", type=click.FloatRange(0, 1), metavar="S", help="The lowest score to propose.")
 @click.option(
     "--classes", "classes_by", type=click.Choice(["by-name", "by-index"]), help="How its classes become labels."
 )
@@ -85,6 +88,8 @@ def add_model(
     from trainset.onnx import model_digest
 
     spec, found = _recognise(registry, opened, path, task, prelabeler)
+    if found.classes is None:
+        found = replace(found, evidence=[*found.evidence, *_unread(path)])
     chosen = _merged(found.settings, settings, score)
     for question in found.questions:
         if not _has(chosen, question.setting):
@@ -94,8 +99,7 @@ def add_model(
             )
     classes = _classes(task, found, classes_by, mapped)
     label = name or path.stem
-    if not NAME.fullmatch(label):
-        raise UsageError(f"{label!r} cannot name a model", hint="name it with --name, in letters, digits, - and _")
+    check_name(label, "model (--name N)")
     resolved = path.resolve()
     convert(spec.settings, {"path": str(resolved), **chosen} if spec.recognise else chosen, f"model {label!r}")
     inside = resolved.is_relative_to(opened.root)
@@ -119,8 +123,8 @@ def _recognise(
 ) -> tuple[PrelabelerSpec, Recognition]:
     """The adapter that knows the file best; ModelError lists the file's outputs and the choices where none does."""
     modality = opened.config.dataset.modality
-    tag = opened.kit.tag(task)
-    specs = [s for s in registry.all(PrelabelerSpec, modality) if s.recognise and tag in s.produces]
+    tags = set(opened.kit.tags(task))
+    specs = [s for s in registry.all(PrelabelerSpec, modality) if s.recognise and tags & set(s.produces)]
     if wanted is not None:
         spec = registry.get(PrelabelerSpec, wanted, modality)
         found = load(spec.recognise)(path, task) if spec.recognise else None
@@ -138,6 +142,15 @@ def _recognise(
         f"{path} is in no layout that is known for {task.type} tasks: its outputs are {outputs}",
         hint=f"--prelabeler takes it for one of: {choices}",
     )
+
+
+def _unread(path: Path) -> Iterator[str]:
+    """What the metadata says of classes that the adapter did not take for names."""
+    from trainset.onnx import inspect
+
+    for key, text in inspect(path).metadata.items():
+        if key in ("names", "labels", "classes"):
+            yield f"its metadata has {key}, which cannot be read as class names: {short(visible(text), 60)!r}"
 
 
 def _merged(found: Mapping[str, Any], given: Sequence[str], score: float | None) -> dict[str, Any]:
@@ -184,14 +197,19 @@ def _classes(task: Task, found: Recognition, by: str | None, mapped: Sequence[st
     if found.classes is not None:
         if not any(c.casefold() in names for c in found.classes):
             raise ModelError(
-                f"none of the model's classes ({', '.join(found.classes[:6])}…) is a label of task {task.name!r}",
+                f"none of the model's classes ({', '.join(short(c, 40) for c in found.classes[:6])}…) is a label of task {task.name!r}",
                 hint="--map CLASS=LABEL, or --classes by-index",
             )
         return "by-name"
     if found.class_count == len(task.active):
         return "by-index"
+    if found.class_count is None:
+        raise ModelError(
+            "; ".join(("the file does not tell how many classes the model has", *found.evidence)),
+            hint="--classes by-index, or --map INDEX=LABEL for each class that you want",
+        )
     raise ModelError(
-        f"the model has {found.class_count} classes without names, and task {task.name!r} has {plural(len(task.active), 'label')}",
+        f"the model has {plural(found.class_count, 'class')} without names, and task {task.name!r} has {plural(len(task.active), 'label')}",
         hint="--map INDEX=LABEL for each class that you want, such as --map 0="
         + (task.active[0].id if task.active else "LABEL"),
     )
@@ -199,9 +217,9 @@ def _classes(task: Task, found: Recognition, by: str | None, mapped: Sequence[st
 
 def _said(task: Task, found: Recognition, classes: str | dict[str, str]) -> str:
     if isinstance(classes, dict):
-        return f"{plural(len(classes), 'class')} mapped by the table, the others are dropped and counted".replace(
-            "classs", "classes"
-        )
+        return f"{plural(len(classes), 'class')} mapped by the table, the others are dropped and counted"
+    if classes == "by-index" and found.class_count is None:
+        return "class i is the label of index i; how many classes it has shows when it runs"
     if classes == "by-index":
         matched = sum(0 <= label.index < (found.class_count or 0) for label in task.active)
         return f"class i is the label of index i: {matched} of its {found.class_count} classes have a label"

@@ -16,6 +16,8 @@ from trainset.core.dataset import Dataset
 from trainset.core.engine import Engine, Job, Progress
 from trainset.core.files import digest, visible
 from trainset.core.model import Task
+from trainset.core.routing import Router
+from trainset.core.settings import within
 from trainset.errors import ConfigError, ModelError
 from trainset.plugins.registry import Registry, convert, load
 from trainset.plugins.specs import PrelabelerSpec
@@ -35,6 +37,7 @@ def prelabel(task_name: str | None, model_name: str | None, limit: int | None, d
     registry = workspace().registry
     with dataset() as opened:
         task = task_of(opened, task_name)
+        Router(opened, task).check()  # before the model runs for hours, not after
         job = make_job(registry, opened, task, model_name)
         engine = Engine(opened, job, opened.config.engine.workers)
         providers = ", ".join(job.labeller.providers())
@@ -69,8 +72,8 @@ def run(engine: Engine, limit: int | None = None) -> Progress:
 def make_job(registry: Registry, opened: Dataset, task: Task, name: str | None) -> Job:
     """The job of a configured model, or of an algorithm that needs no model file."""
     models = opened.config.models_of(task.name)
-    modality, tag = opened.config.dataset.modality, opened.kit.tag(task)
-    free = [s for s in registry.all(PrelabelerSpec, modality) if s.recognise is None and tag in s.produces]
+    modality, tags = opened.config.dataset.modality, set(opened.kit.tags(task))
+    free = [s for s in registry.all(PrelabelerSpec, modality) if s.recognise is None and tags & set(s.produces)]
     if name is None:
         if len(models) > 1:
             raise ConfigError(f"task {task.name!r} has several models", hint=f"--model {'|'.join(models)}", exit_code=2)
@@ -86,10 +89,11 @@ def make_job(registry: Registry, opened: Dataset, task: Task, name: str | None) 
     else:
         known = ", ".join([*models, *(s.name for s in free)]) or "none"
         raise ConfigError(f"task {task.name!r} has no model {name!r}", hint=f"there are: {known}", exit_code=2)
-    spec = registry.get(PrelabelerSpec, config.prelabeler, modality)
+    where = opened.config.place("models", name)
+    spec = registry.get(PrelabelerSpec, config.prelabeler, modality, where)
     place, identity = _file(opened, name, config, spec, registry)
     extra: Mapping[str, Any] = {"path": str(place), "providers": list(opened.config.engine.providers)} if place else {}
-    settings = convert(spec.settings, {**extra, **config.settings}, f"model {name!r}")
+    settings = convert(spec.settings, {**extra, **config.settings}, within(where, "settings"))
     return Job(
         task=task,
         model=name,

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from trainset.commands.common import dataset, plural, say, show, workspace
-from trainset.commands.labels import read_labels
+from trainset.commands.labels import entries
 from trainset.core import config, layout
-from trainset.core.config import check_handle, editing, table
+from trainset.core.config import editing, table
 from trainset.core.dataset import Dataset
+from trainset.core.names import check_handle, check_label
 from trainset.errors import UsageError
 from trainset.workspace import find_root
 
@@ -34,9 +35,9 @@ def add_task(spec: str, labels: Path | None, many: bool) -> None:
     modality = config.load(root).dataset.modality
     name, kind, given = layout.parse_task(spec)
     plugins.registry.annotation_for(kind, modality)
-    entries = [(None, x) for x in given] or (read_labels(plugins, modality, labels) if labels else [])
-    layout.add_task(root, name, kind, entries, many)
-    show(f"task {name}: {kind}, {plural(len(entries), 'label')}")
+    found = entries(plugins, modality, given, labels)
+    layout.add_task(root, name, kind, found, many)
+    show(f"task {name}: {kind}, {plural(len(found), 'label')}")
 
 
 @task.command("add-label")
@@ -46,6 +47,8 @@ def add_label(name: str, labels: tuple[str, ...]) -> None:
     """Add LABELS to a task; each gets an index of its own, and no other label's index moves."""
     root = find_root(Path.cwd())
     known = config.load(root).task(name)
+    for label in labels:
+        check_label(label)
     double = [x for x in labels if known.label(x)]
     if double:
         raise UsageError(f"task {name!r} has the label {double[0]!r} already")

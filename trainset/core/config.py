@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from trainset.core.files import digest
-from trainset.core.model import Attribute, Label, RuleConfig, Task
+from trainset.core.model import Attribute, Label, RuleConfig, Task, Unit
+from trainset.core.names import check_handle, check_label, check_name
+from trainset.core.settings import Places, typed
 from trainset.errors import ConfigError
 
 FILE = "trainset.toml"
 
-HANDLE = re.compile(r"[a-z0-9][a-z0-9-]{0,30}[a-z0-9]")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-GENERIC = frozenset(
-    (
-        "admin",
-        "administrator",
-        "anonymous",
-        "guest",
-        "import",
-        "nobody",
-        "reviewer",
-        "root",
-        "somebody",
-        "system",
-        "test",
-        "trainset",
-        "ubuntu",
-        "user",
-    )
-)
+MOST_INDEX = 99_999
+"""The highest index of a label: formats with numbered classes list every number below it."""
+
+Count = Annotated[int, Meta(ge=0, le=MOST_INDEX)]
 
 
 class _Table(Struct, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -46,7 +32,7 @@ class _Table(Struct, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
 
 
 class _Label(_Table):
-    index: int
+    index: Count
     name: str = ""
     retired: bool = False
 
@@ -68,17 +54,28 @@ class _Task(_Table):
     propose: tuple[str, ...] = ()
     rank: str = "uncertain"
     seed: int = 0
-    agree_above: float = 0.5
+    agree_above: Unit = 0.5
 
 
 class ModelConfig(_Table):
-    """A model of the dataset. `classes` says how its classes become labels: by name, by index, or by a table."""
+    """A model of the dataset. `classes` says how its classes become labels: by name, by index, or by a table. `prompts`
+    names the task, model or run whose annotations a promptable model is shown."""
 
     task: str
     prelabeler: str
     path: str | None = None
     digest: str | None = None
     classes: Literal["by-name", "by-index"] | dict[str, str] = "by-name"
+    prompts: str | None = None
+    settings: dict[str, Any] = {}
+
+
+class EmbedderConfig(_Table):
+    """An embedder of the dataset: its adapter, and the model file where it has one."""
+
+    embedder: str
+    path: str | None = None
+    digest: str | None = None
     settings: dict[str, Any] = {}
 
 
@@ -106,22 +103,23 @@ class EngineTable(_Table):
     """How models run: execution providers in order of preference, and worker threads (0: one per core)."""
 
     providers: tuple[str, ...] = ("cpu",)
-    workers: int = 0
+    workers: Annotated[int, Meta(ge=0, le=1024)] = 0
 
 
 class ReviewTable(_Table):
     """The review screen: how long an item must have been on screen before a key decides it, in milliseconds."""
 
-    min_look: int = 150
+    min_look: Annotated[int, Meta(ge=0, le=60_000)] = 150
 
 
 class _File(_Table):
     dataset: DatasetTable
     sources: dict[str, str] = {}
     media: dict[str, Any] = {}
-    splits: dict[str, float] = field(default_factory=lambda: {"train": 0.8, "val": 0.1, "test": 0.1})
+    splits: dict[str, Unit] = field(default_factory=lambda: {"train": 0.8, "val": 0.1, "test": 0.1})
     tasks: dict[str, _Task] = {}
     models: dict[str, ModelConfig] = {}
+    embedders: dict[str, EmbedderConfig] = {}
     reviewers: dict[str, Reviewer] = {}
     git: GitTable = field(default_factory=GitTable)
     engine: EngineTable = field(default_factory=EngineTable)
@@ -130,7 +128,7 @@ class _File(_Table):
 
 class Config(Struct, kw_only=True, frozen=True):
     """The settings of a dataset. `sources` maps names to folders relative to the dataset, "" for a place that each
-    machine has in its `local.toml`; `splits` maps names to shares that sum to 1."""
+    machine has in its `local.toml`; `splits` maps names to shares that sum to 1; `place` names a key of the file in words."""
 
     dataset: DatasetTable
     sources: Mapping[str, str]
@@ -138,10 +136,12 @@ class Config(Struct, kw_only=True, frozen=True):
     splits: Mapping[str, float]
     tasks: Mapping[str, Task]
     models: Mapping[str, ModelConfig]
+    embedders: Mapping[str, EmbedderConfig]
     reviewers: Mapping[str, Reviewer]
     git: GitTable
     engine: EngineTable
     review: ReviewTable
+    place: Places
 
     def task(self, name: str | None) -> Task:
         """The task of this name, or the only one; ConfigError says which there are."""
@@ -165,79 +165,111 @@ def read(text: str, where: str, guidelines: Mapping[str, str] | None = None) -> 
 
     `guidelines` are the texts of `guidelines/<task>.md`, by task.
     """
+    text = text.removeprefix("\ufeff")
     try:
-        raw = msgspec.convert(tomllib.loads(text), type=_File)
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} is not TOML: {error}", hint="mend that line") from error
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}", hint="docs/configuration.md explains every setting") from error
-    _check(raw, where)
+    place = Places(where, text)
+    options = _options(table)
+    raw = typed(table, _File, place)
+    _check(raw, place)
     texts = guidelines or {}
     return Config(
         dataset=raw.dataset,
         sources={"media": "media", **raw.sources},
         media=raw.media,
         splits=raw.splits,
-        tasks={name: _task(name, table, texts.get(name, "")) for name, table in raw.tasks.items()},
+        tasks={name: _task(name, table, texts.get(name, ""), options[name]) for name, table in raw.tasks.items()},
         models=raw.models,
+        embedders=raw.embedders,
         reviewers=raw.reviewers,
         git=raw.git,
         engine=raw.engine,
         review=raw.review,
+        place=place,
     )
 
 
-def _check(raw: _File, where: str) -> None:
-    for kind, names in (("task", raw.tasks), ("source", raw.sources), ("model", raw.models)):
-        for name in names:
-            if not NAME.fullmatch(name):
-                raise ConfigError(f"{where}: {name!r} cannot name a {kind}", hint="use letters, digits, - and _")
+def _options(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the tables of tasks hold beside the core's settings, taken out of them: only the task's type knows it."""
+    known = {f.encode_name for f in msgspec.structs.fields(_Task)}
+    tasks = table.get("tasks")
+    return {
+        name: {key: task.pop(key) for key in list(task) if key not in known} if isinstance(task, dict) else {}
+        for name, task in (tasks.items() if isinstance(tasks, dict) else ())
+    }
+
+
+def _check(raw: _File, place: Places) -> None:
+    """ConfigError for what is well typed, but cannot be meant."""
+    for table, what in (("tasks", "task"), ("sources", "source"), ("models", "model"), ("embedders", "embedder"),
+                        ("splits", "split")):  # fmt: skip
+        for name in getattr(raw, table):
+            check_name(name, what, place(table, name))
     for handle in raw.reviewers:
-        check_handle(handle)
-    if not raw.splits or abs(sum(raw.splits.values()) - 1) > 1e-6 or min(raw.splits.values()) < 0:
-        raise ConfigError(
-            f"{where}: the shares in [splits] must be positive and sum to 1", hint="such as 0.8, 0.1, 0.1"
-        )
+        check_handle(handle, place("reviewers", handle))
+    if abs(sum(raw.splits.values()) - 1) > 1e-6:
+        raise ConfigError(f"{place('splits')}: the shares must sum to 1", hint="such as 0.8, 0.1, 0.1")
     for name, task in raw.tasks.items():
-        for rule in task.rules:
-            if not NAME.fullmatch(rule):
-                raise ConfigError(f"{where}: {rule!r} cannot name a rule", hint="use letters, digits, - and _")
-        seen: dict[int, str] = {}
-        for label, entry in task.labels.items():
-            if entry.index in seen or entry.index < 0:
-                free = max((x.index for x in task.labels.values()), default=-1) + 1
-                taken = f"taken by {seen[entry.index]!r}" if entry.index in seen else "negative"
-                raise ConfigError(
-                    f"{where}: in task {name!r} the index {entry.index} of label {label!r} is {taken}",
-                    hint=f"the next free index is {free}",
-                )
-            seen[entry.index] = label
+        _check_labels(name, task, place)
+        _check_attributes(name, task, place)
+        for rule, settings in task.rules.items():
+            check_name(rule, "rule", place("tasks", name, "rules", rule))
+            _known_labels(task, settings.get("labels", ()), place("tasks", name, "rules", rule, "labels"))
     for name, model in raw.models.items():
         if model.task not in raw.tasks:
-            raise ConfigError(f"{where}: model {name!r} is for task {model.task!r}, which does not exist",
+            raise ConfigError(f"{place('models', name, 'task')}: there is no task {model.task!r}",
                               hint=f"there are: {', '.join(raw.tasks) or 'none'}")  # fmt: skip
 
 
-def check_handle(handle: str) -> None:
-    """ConfigError unless `handle` can name one person."""
-    if not HANDLE.fullmatch(handle):
-        raise ConfigError(
-            f"{handle!r} cannot be a reviewer's handle", hint="use 2 to 32 of a-z, 0-9 and -", exit_code=2
-        )
-    if handle in GENERIC:
-        raise ConfigError(
-            f"{handle!r} is nobody in particular", hint="decisions need a person: use a name of yours", exit_code=2
-        )
+def _check_labels(name: str, task: _Task, place: Places) -> None:
+    by_index: dict[int, str] = {}
+    titles = Counter(title for label, entry in task.labels.items() for title in {label, entry.name or label})
+    for label, entry in task.labels.items():
+        check_label(label, place("tasks", name, "labels", label))
+        if (other := by_index.setdefault(entry.index, label)) != label:
+            raise ConfigError(f"{place('tasks', name, 'labels', label, 'index')}: {entry.index} is taken by {other!r}",
+                              hint=f"the next free index is {max(x.index for x in task.labels.values()) + 1}")  # fmt: skip
+        if titles[entry.name] > 1:
+            raise ConfigError(f"{place('tasks', name, 'labels', label, 'name')}: another label is called {entry.name!r}",
+                              hint="two labels are told apart by their names")  # fmt: skip
 
 
-def _task(name: str, table: _Task, guidelines: str) -> Task:
+def _check_attributes(name: str, task: _Task, place: Places) -> None:
+    for key, attribute in task.attributes.items():
+        where = ("tasks", name, "attributes", key)
+        check_label(key, place(*where), "name of an attribute")
+        for choice in attribute.choices:
+            check_label(choice, place(*where, "choices"), "choice")
+        if (attribute.type == "choice") != bool(attribute.choices):
+            wrong = "a choice needs" if attribute.type == "choice" else f"a {attribute.type} has no"
+            raise ConfigError(
+                f"{place(*where, 'choices')}: {wrong} choices", hint='type = "choice", choices = ["…", "…"]'
+            )
+        if double := [x for x, n in Counter(attribute.choices).items() if n > 1]:
+            raise ConfigError(
+                f"{place(*where, 'choices')}: {double[0]!r} stands there twice", hint="remove one of them"
+            )
+        _known_labels(task, attribute.labels, place(*where, "labels"))
+
+
+def _known_labels(task: _Task, named: Any, where: str) -> None:
+    """Whatever is said of single labels, a table or a list under `labels`, must name labels that there are."""
+    unknown = [x for x in named if x not in task.labels] if isinstance(named, Mapping | list | tuple) else []
+    if unknown:
+        raise ConfigError(f"{where}: {unknown[0]!r} is not the key of a label of the task",
+                          hint=f"its labels: {', '.join(list(task.labels)[:12]) or 'none'}")  # fmt: skip
+
+
+def _task(name: str, table: _Task, guidelines: str, options: dict[str, Any]) -> Task:
     labels = tuple(Label(id=key, index=x.index, name=x.name, retired=x.retired) for key, x in table.labels.items())
     attributes = tuple(
         Attribute(name=key, type=x.type, of=x.of, choices=x.choices, labels=x.labels, required=x.required)
         for key, x in table.attributes.items()
     )
     rules = tuple(
-        RuleConfig(name=key, rule=x.get("rule", key), settings={k: v for k, v in x.items() if k != "rule"})
+        RuleConfig(name=key, rule=str(x.get("rule", key)), settings={k: v for k, v in x.items() if k != "rule"})
         for key, x in table.rules.items()
     )
     meaning = [
@@ -245,6 +277,7 @@ def _task(name: str, table: _Task, guidelines: str) -> Task:
         table.many,
         [x.id for x in labels if not x.retired],
         [msgspec.to_builtins(a) for a in attributes],
+        *([msgspec.json.encode(options, order="deterministic").decode()] if options else []),
     ]
     return Task(
         name=name,
@@ -259,6 +292,7 @@ def _task(name: str, table: _Task, guidelines: str) -> Task:
         agree_above=table.agree_above,
         guidelines=guidelines,
         definition=digest(msgspec.json.encode(meaning)),
+        options=options,
     )
 
 
@@ -270,7 +304,7 @@ def load(root: Path) -> Config:
     except FileNotFoundError:
         raise ConfigError(f"{root} has no {FILE}", hint="`trainset init` makes a dataset") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", hint="it must be a UTF-8 text file") from error
+        raise ConfigError(f"{path} cannot be read: {error}", hint="it must be a text file in UTF-8") from error
     texts = {p.stem: p.read_text(encoding="utf-8", errors="replace") for p in (root / "guidelines").glob("*.md")}
     return read(text, str(path), texts)
 
@@ -281,7 +315,7 @@ def editing(root: Path) -> Iterator[Any]:
     import tomlkit
 
     path = root / FILE
-    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
     yield document
     text = tomlkit.dumps(document)
     read(text, str(path))
@@ -303,8 +337,11 @@ def table(document: Any, *names: str) -> Any:
 def replace_file(path: Path, text: str) -> None:
     """Write a text file so that a reader sees the old or the new one, never half of it."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trainset.core.dataset import Dataset, Row
 from trainset.core.matching import likeness, tag_of
 from trainset.core.model import Annotation, Item, Opaque, Task
-from trainset.core.protocols import Media
+from trainset.core.protocols import AnnotationOps, Media
 from trainset.core.scene import Rect
 
 
@@ -23,6 +23,7 @@ class TaskContext:
         self.task = task
         self.settings = settings
         self._counts: dict[str, int] | None = None
+        self._known: dict[str, AnnotationOps] = {}
 
     @property
     def media(self) -> Media:
@@ -43,18 +44,23 @@ class TaskContext:
         """The name of the model behind a run."""
         return self.dataset.index.runs()[run].model
 
+    def _ops(self, tag: str) -> AnnotationOps:
+        if tag not in self._known:  # asked for every object of every item
+            self._known[tag] = self.dataset.kit.ops(tag, self.task)
+        return self._known[tag]
+
     def _row(self, item: Item) -> Row:
         return self.dataset.row(item.key, self.task)
 
     def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
         """`(len(a), len(b))` in 0..1 by geometry, 0 between different types."""
-        return likeness(a, b, item, self.dataset.kit.ops)
+        return likeness(a, b, item, self._ops)
 
     def extent(self, annotation: Annotation, item: Item) -> Rect | None:
         """An annotation's bounding rectangle, None if it has no place."""
         if isinstance(annotation, Opaque):
             return None
-        return self.dataset.kit.ops(tag_of(annotation)).extent(annotation, item)
+        return self._ops(tag_of(annotation)).extent(annotation, item)
 
     def frame(self, item: Item) -> Rect | None:
         """The item's own rectangle in the same coordinates, None if it has none."""

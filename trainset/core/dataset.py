@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from trainset.core import config as configuration
 from trainset.core.blobs import Blobs
@@ -144,13 +146,21 @@ class Dataset:
         self.codec = Codec(self.kit.types(), self.kit.type_versions(), self.blobs)
         database: Path | str = ":memory:"
         if self.commit_id is None:
-            database = self._cache() / "index.sqlite"
+            database = self.cache() / "index.sqlite"
             self.recovered = recover(self.places, self.repository)
             self.blobs.recover(self.repository)
         self.index = Index(database, tree, self.config.tasks, self._same, str(sorted(self.kit.distributions().items())))
         self.index.refresh()
 
     def _config(self) -> configuration.Config:
+        config = self._read_config()
+        tasks = {
+            name: replace(task, options=self.kit.options(task, config.place("tasks", name)))
+            for name, task in config.tasks.items()
+        }
+        return replace(config, tasks=tasks)
+
+    def _read_config(self) -> configuration.Config:
         if self.commit_id is None:
             return configuration.load(self.root)
         files = self.repository.tree(self.commit_id, configuration.FILE, "guidelines")
@@ -165,7 +175,8 @@ class Dataset:
         where = f"{configuration.FILE} at {self.commit_id[:10]}"
         return configuration.read(texts[configuration.FILE].decode("utf-8", "replace"), where, guidelines)
 
-    def _cache(self) -> Path:
+    def cache(self) -> Path:
+        """The folder of what can be made anew; on a local disk, and made where it is missing."""
         folder = self.root / ".trainset"
         if _on_network(folder) or not os.access(folder if folder.exists() else self.root, os.W_OK):
             folder = Path.home() / ".cache" / "trainset" / digest(str(self.root).encode())
@@ -212,9 +223,8 @@ class Dataset:
 
     def splits(self) -> dict[str, int]:
         """How many items each split has."""
-        return dict(
-            self.index.db.execute("SELECT coalesce(split, ''), count(*) FROM item WHERE alive GROUP BY 1 ORDER BY 1")
-        )
+        counted = self.index.db.execute("SELECT split, count(*) FROM item WHERE alive GROUP BY split ORDER BY split")
+        return {split or "": count for split, count in counted}
 
     # -- rows -----------------------------------------------------------------------------------------------
 
@@ -235,10 +245,20 @@ class Dataset:
         self.item(key)
         return next(self.rows(task, only=key))
 
-    def rows(self, task: Task | None, where: str = "", order: str = "i.id", only: str | None = None) -> Iterator[Row]:
-        """Items with where they stand for a task, filtered, streaming in the order of an SQL expression."""
+    def rows(
+        self,
+        task: Task | None,
+        where: str = "",
+        order: str = "i.id",
+        only: str | None = None,
+        numbers: Collection[int] | None = None,
+    ) -> Iterator[Row]:
+        """Items with where they stand for a task, filtered (`numbers`: a few thousand at most), streaming in the order of
+        an SQL expression."""
         condition = parse(where, task.name if task else "")
         extra = " AND i.key=?" if only is not None else ""
+        if numbers is not None:
+            extra += f" AND i.id IN ({','.join('?' * len(numbers))})"
         paths: dict[int, str] = {}
         cursor = self.index.db.execute(
             "SELECT i.id, i.file, i.offset, i.length, s.state, s.reasons, s.decided_by, s.answer, s.live, s.past, s.run, s.digest, s.low "
@@ -249,6 +269,7 @@ class Dataset:
                 task.name if task else "",
                 *condition.values,
                 *((only,) if only is not None else ()),
+                *(numbers or ()),
             ),
         )
         for number, file, offset, length, state, reasons, by, answer, live, past, run, said, low in cursor:
@@ -292,16 +313,17 @@ class Dataset:
 
     # -- annotations ----------------------------------------------------------------------------------------
 
-    def answer(self, task: Task, row: Row) -> tuple[Annotation, ...]:
-        """The annotations that were decided for an item."""
-        return self._voted(row.answer)
+    def answer(self, task: Task, row: Row, *, strict: bool = False) -> tuple[Annotation, ...]:
+        """The annotations that were decided for an item; RecordError for what is none, if `strict` (see `Codec.decode`)
+        also for what is not sound."""
+        return self._voted(row.answer, strict)
 
-    def _voted(self, ids: Sequence[str]) -> tuple[Annotation, ...]:
+    def _voted(self, ids: Sequence[str], strict: bool = False) -> tuple[Annotation, ...]:
         found: list[Annotation] = []
         for rid in ids:
             decision, header = self.decision(rid)
             if decision.annotations is not msgspec.UNSET:
-                found.extend(self.codec.decode(decision.annotations, header.types))
+                found.extend(self.codec.decode(decision.annotations, header.types, strict=strict))
         return tuple(found)
 
     def decision(self, rid: str) -> tuple[Decision, Header]:
@@ -313,12 +335,13 @@ class Dataset:
         assert header is not None
         return _decision.decode(self.index.record_bytes(path, offset, length)), header
 
-    def proposal(self, task: Task, row: Row) -> tuple[Annotation, ...] | None:
-        """What the run that is shown says of an item; None where no run does, or its predictions are not at hand."""
+    def proposal(self, task: Task, row: Row, *, strict: bool = False) -> tuple[Annotation, ...] | None:
+        """What the run that is shown says of an item; None where no run does, or its predictions are not at hand.
+        RecordError as `answer` has it."""
         if row.run is None:
             return None
         raw = self.prediction(task, row, row.run, row.said)
-        return None if raw is None else self.codec.decode(raw)
+        return None if raw is None else self.codec.decode(raw, strict=strict)
 
     def prediction(self, task: Task, row: Row, run: str, said: str | None = None) -> bytes | None:
         """The stored annotations of a run's prediction for an item, None where they are not at hand."""
@@ -367,7 +390,8 @@ class Dataset:
             return True
         if self._item_attributes(a) != self._item_attributes(b):
             return False
-        return equivalent(self._voted(a), self._voted(b), self.item(key), self.kit.ops, task.agree_above)
+        ops = partial(self.kit.ops, task=task)
+        return equivalent(self._voted(a), self._voted(b), self.item(key), ops, task.agree_above)
 
     def _stored(self, rid: str) -> tuple[bytes, object]:
         decision, _ = self.decision(rid)

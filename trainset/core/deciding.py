@@ -5,21 +5,35 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from trainset.core.blobs import LIMIT
 from trainset.core.codec import with_ids
-from trainset.core.config import check_handle
 from trainset.core.dataset import Dataset, Row
+from trainset.core.kit import problems
 from trainset.core.matching import tag_of
 from trainset.core.model import Annotation, AttributeValue, Class, Decision, Header, Opaque, Origin, Task, Verdict
+from trainset.core.names import check_handle
 from trainset.errors import ConfigError, MediaError, UsageError
 
 WHOLE: tuple[Verdict, ...] = ("accepted", "corrected", "rejected", "flagged", "excluded", "reopened", "complete")
 OF_OBJECTS: tuple[Verdict, ...] = ("accepted", "corrected", "removed")
+ANSWERS: tuple[Verdict, ...] = ("accepted", "corrected")
+"""The verdicts on an item that are an answer, and hold annotations."""
+
+
+class Besides(TypedDict, total=False):
+    """What a decision may say besides its verdict and annotations. `object` is the one object of the proposal that it
+    speaks of, `attributes` are the item's own, `seconds` how long it was looked at."""
+
+    object: str | None
+    attributes: Mapping[str, AttributeValue] | None
+    note: str | None
+    reason: str | None
+    seconds: float | None
 
 
 def reviewer(dataset: Dataset, wanted: str | None) -> str:
@@ -45,7 +59,7 @@ class Recorder:
         self.dataset, self.task, self.header = dataset, task, header
         self._writer = dataset.writer(header)
         self._labels = {label.id for label in task.labels}
-        self._tag = dataset.kit.tag(task)
+        self._tags = dataset.kit.tags(task)
 
     @classmethod
     def person(cls, dataset: Dataset, task: Task, handle: str) -> Recorder:
@@ -53,24 +67,13 @@ class Recorder:
         return cls(dataset, task, dataset.header("decisions", task, reviewer=handle))
 
     def decide(
-        self,
-        row: Row,
-        verdict: Verdict,
-        annotations: Sequence[Annotation] | None = None,
-        *,
-        object: str | None = None,
-        attributes: Mapping[str, AttributeValue] | None = None,
-        note: str | None = None,
-        reason: str | None = None,
-        seconds: float | None = None,
+        self, row: Row, verdict: Verdict, annotations: Sequence[Annotation] | None = None, **more: Unpack[Besides]
     ) -> str:
         """Record a decision on an item, or on one object of its proposal; its id once it is on disk.
 
         `accepted` without annotations takes the proposal (or the present answer) as it stands.
         """
-        body = self.compose(row, verdict, annotations, object=object, attributes=attributes, note=note, reason=reason,
-                            seconds=seconds)  # fmt: skip
-        return self._recorded(body)
+        return self._recorded(self.compose(row, verdict, annotations, **more))
 
     def _recorded(self, body: bytes) -> str:
         """Write a record; what is on disk is acknowledged also where the index, a cache, cannot follow it now."""
@@ -80,47 +83,31 @@ class Recorder:
         return identity
 
     def compose(
-        self,
-        row: Row,
-        verdict: Verdict,
-        annotations: Sequence[Annotation] | None = None,
-        *,
-        object: str | None = None,
-        attributes: Mapping[str, AttributeValue] | None = None,
-        note: str | None = None,
-        reason: str | None = None,
-        seconds: float | None = None,
+        self, row: Row, verdict: Verdict, annotations: Sequence[Annotation] | None = None, **more: Unpack[Besides]
     ) -> bytes:
         """The JSON of such a decision, checked, for `record_all`. UsageError says what does not fit the task."""
-        allowed = OF_OBJECTS if object is not None else WHOLE
-        if verdict not in allowed:
-            raise UsageError(
-                f"{verdict!r} is not a verdict on {'an object' if object else 'an item'}",
-                hint=f"use one of {', '.join(allowed)}",
-            )
-        origin = Origin(run=row.run, digest=row.said) if row.run and row.said else None
-        objects: tuple[str, ...] = ()
+        name, seconds, attributes = more.get("object"), more.get("seconds"), more.get("attributes") or {}
+        _check_verdict(verdict, annotations is not None, more)
+        self._check_attributes(attributes, row.item.key)
         raw: Raw | UnsetType = UNSET
-        if object is not None:
-            raw = self._object(row, verdict, object, annotations)
-        elif verdict == "complete":
-            objects = tuple(a.id for a in self.dataset.proposal(self.task, row) or ())
-        elif verdict in ("accepted", "corrected"):
+        if name is not None:
+            raw = self._object(row, verdict, name, annotations)
+        elif verdict in ANSWERS:
             raw = self._whole(row, verdict, annotations)
-        self._check_attributes(attributes or {}, row.item.key)
+        complete = (self.dataset.proposal(self.task, row) or ()) if verdict == "complete" else ()
         decision = Decision(
             item=row.item.key,
             verdict=verdict,
             media=self._media(row),
-            object=object,
-            objects=objects,
-            origin=origin,
+            object=name,
+            objects=tuple(a.id for a in complete),
+            origin=Origin(run=row.run, digest=row.said) if row.run and row.said else None,
             on=row.seen,
             annotations=raw if isinstance(raw, UnsetType) else Raw(self.dataset.codec.shelve(bytes(raw), LIMIT)),
-            attributes=dict(attributes or {}),
+            attributes=dict(attributes),
             seconds=None if seconds is None else round(seconds, 1),
-            reason=reason,
-            note=note,
+            reason=more.get("reason"),
+            note=more.get("note"),
         )
         return msgspec.json.encode(decision)
 
@@ -188,6 +175,9 @@ class Recorder:
                 "a correction needs its annotations", hint="give them with --annotations; [] says that nothing is there"
             )
         if annotations is not None:
+            if verdict == "accepted" and not annotations and not self._empty(row):
+                raise UsageError(f"{row.item.key!r} has objects, which an acceptance of no annotations contradicts",
+                                 hint="--verdict corrected --annotations '[]' says that nothing is there")  # fmt: skip
             return self.check(row, annotations)
         if row.state == "disputed":
             raise UsageError(
@@ -204,13 +194,21 @@ class Recorder:
             )
         return Raw(raw)
 
+    def _empty(self, row: Row) -> bool:
+        """Whether what there is to accept is, or may be, that nothing is there: one of several answers may say so."""
+        answers = (self.dataset.decision(rid)[0].annotations for rid in row.live)
+        if any(not isinstance(raw, UnsetType) and bytes(raw) == b"[]" for raw in answers):
+            return True
+        return not (self.dataset.answer(self.task, row) if row.answer else self.dataset.proposal(self.task, row))
+
     def check(self, row: Row, annotations: Sequence[Annotation]) -> Raw:
         """The annotations as they are stored; UsageError for what cannot be an answer to the task."""
         for a in annotations:
             if isinstance(a, Opaque):
                 continue
-            if tag_of(a) != self._tag:
-                raise UsageError(f"task {self.task.name!r} takes annotations of type {self._tag!r}, not {tag_of(a)!r}")
+            if tag_of(a) not in self._tags:
+                kinds = " or ".join(map(repr, self._tags))
+                raise UsageError(f"task {self.task.name!r} takes annotations of type {kinds}, not {tag_of(a)!r}")
             if a.label is None or a.label not in self._labels:
                 names = ", ".join(x.id for x in self.task.active[:12])
                 raise UsageError(f"{a.label!r} is not a label of task {self.task.name!r}", hint=f"its labels: {names}")
@@ -226,7 +224,7 @@ class Recorder:
             )
         if len(set(classes)) < len(classes):
             raise UsageError(f"{row.item.key}: a class is given twice")
-        for found in self.dataset.kit.modality.check(row.item, annotations):
+        for found in problems(self.dataset.kit, self.task, row.item, annotations):
             if found.note:
                 continue
             raise UsageError(f"{row.item.key}, {found.where}: {found.message}")
@@ -244,26 +242,42 @@ class Recorder:
                 raise UsageError(f"{key}: {problem}")
 
 
+def _check_verdict(verdict: Verdict, answered: bool, more: Besides) -> None:
+    """UsageError for a verdict that does not go with what was said beside it."""
+    on_object = more.get("object") is not None
+    allowed = OF_OBJECTS if on_object else WHOLE
+    if verdict not in allowed:
+        raise UsageError(f"{verdict!r} is not a verdict on {'an object' if on_object else 'an item'}",
+                         hint=f"use one of {', '.join(allowed)}")  # fmt: skip
+    answers = ("corrected",) if on_object else ANSWERS
+    if answered and verdict not in answers:
+        raise UsageError(f"{verdict!r} takes no annotations{' on an object' if on_object else ''}",
+                         hint=f"they go with {' or '.join(answers)}; a note says the rest")  # fmt: skip
+    if verdict == "reopened" and not (more.get("reason") or "").strip():
+        raise UsageError("another look needs a reason", hint="--reason is shown to whoever looks next")
+
+
 def annotations_from(dataset: Dataset, task: Task, value: Any) -> tuple[Annotation, ...]:
     """Annotations out of parsed JSON, where `type` and `id` may be left out; a label may be given by its title."""
     if not isinstance(value, list) or not all(isinstance(x, dict) for x in value):
         raise UsageError(
             "annotations are a JSON list of objects", hint='such as [{"label": "screw", "box": [12, 40, 80, 33]}]'
         )
-    tag = dataset.kit.tag(task)
-    kind = dataset.kit.types()[tag]
-    known = {f.encode_name for f in msgspec.structs.fields(kind)} | {"type"}
+    types, tags = dataset.kit.types(), dataset.kit.tags(task)
     rows = []
     for part in value:
         label = task.label(str(part.get("label")))
-        row = {"type": tag, **part, **({"label": label.id} if label else {})}
-        if row["type"] != tag:
-            raise UsageError(f"task {task.name!r} takes annotations of type {tag!r}, not {row['type']!r}")
+        row = {"type": tags[0], **part, **({"label": label.id} if label else {})}
+        if (tag := row["type"]) not in tags:
+            raise UsageError(
+                f"task {task.name!r} takes annotations of type {' or '.join(map(repr, tags))}, not {tag!r}"
+            )
+        known = {f.encode_name for f in msgspec.structs.fields(types[tag])} | {"type"}
         unknown = sorted(set(row) - known)
         if unknown:
             raise UsageError(f"{tag} has no field {unknown[0]!r}", hint=f"it has: {', '.join(sorted(known))}")
         try:
-            found = msgspec.convert(row, type=kind)
+            found = msgspec.convert(row, type=types[tag])
         except msgspec.ValidationError as error:
             raise UsageError(f"{tag}: {error}", hint="docs/records.md shows the fields of every type") from error
         if found.score is not None and not 0 <= found.score <= 1:

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from trainset.core.files import digest
-from trainset.errors import TrainsetError
+from trainset.errors import TrainsetError, UsageError
 
 ATTRIBUTES = (
     "labels/** -text !filter !merge diff=trainset linguist-generated\n"
@@ -146,6 +146,10 @@ class Repository:
         except TrainsetError:
             return None
 
+    def detached(self) -> bool:
+        """Whether no branch is checked out."""
+        return not self._ok("symbolic-ref", "-q", "HEAD")
+
     def under_way(self) -> str | None:
         """The operation that Git is in the middle of, such as a merge."""
         marks = {"MERGE_HEAD": "merge", "rebase-merge": "rebase", "rebase-apply": "rebase", "CHERRY_PICK_HEAD": "cherry-pick",
@@ -231,7 +235,7 @@ class Repository:
         try:
             return self._git("rev-parse", "--verify", "-q", "--end-of-options", f"{revision}^{{commit}}")
         except TrainsetError:
-            raise TrainsetError(f"there is no revision {revision!r}", hint=_NO_SUCH_REVISION) from None
+            raise UsageError(f"there is no revision {revision!r}", hint=_NO_SUCH_REVISION) from None
 
     def tree(self, commit: str, *paths: str) -> dict[str, tuple[str, int]]:
         """(blob id, size) of every file below these paths at a commit, by path from the dataset's root."""

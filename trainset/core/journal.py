@@ -36,6 +36,11 @@ def ulid() -> str:
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -5, -5))
 
 
+def is_ulid(text: str) -> bool:
+    """Whether a text has the form of a ULID, as the ids of runs have."""
+    return len(text) == 26 and set(text) <= set(_CROCKFORD)
+
+
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

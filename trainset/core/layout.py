@@ -9,8 +9,9 @@ from typing import Any
 
 import tomlkit
 
-from trainset.core.config import FILE, NAME, editing, replace_file, table
+from trainset.core.config import FILE, MOST_INDEX, editing, replace_file, table
 from trainset.core.history import ATTRIBUTES
+from trainset.core.names import NAME, check_label
 from trainset.errors import UsageError
 
 IGNORES = """# trainset: label files are the truth and belong in Git; media and caches do not.
@@ -102,7 +103,12 @@ def number_labels(labels: Any, wanted: Sequence[tuple[int | None, str]]) -> list
     for index, name in wanted:
         if name in labels:
             continue
-        free = index if index is not None and index >= 0 and index not in taken else max(taken, default=-1) + 1
+        check_label(name)
+        free = (
+            index
+            if index is not None and 0 <= index <= MOST_INDEX and index not in taken
+            else max(taken, default=-1) + 1
+        )
         taken.add(free)
         entry = tomlkit.inline_table()
         entry["index"] = free

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from trainset.core.model import Annotation, AttributeValue, Item, State, Task, Verdict
@@ -22,13 +23,16 @@ class ItemDraft:
 
     `parts` maps part names to files ("" for the one part of the common case). `row` is the row key of an item
     in a table, and `content` then the bytes it consists of (a text in UTF-8): size and digest are taken of them, so that
-    other rows may change. `group` names what must not straddle a split (patient, video), None for the item itself.
+    other rows may change. Where a row is not read yet (a page of a large file), `size` says instead how many bytes it
+    takes, and the modality is a `Contents`. `group` names what must not straddle a split (patient, video), None for the
+    item itself; a path names a file or folder of the source, whose key it becomes.
     """
 
     parts: Mapping[str, Path]
     row: str | None = None
     content: bytes | None = None
-    group: str | None = None
+    size: int | None = None
+    group: str | Path | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -61,6 +65,10 @@ class Media(Protocol):
 
     def load(self, item: Item) -> Any:
         """`Modality.load` of the item, cached."""
+        ...
+
+    def ahead(self, item: Item) -> None:
+        """Load an item that is likely to be wanted soon, unless it is so large that it would push out others."""
         ...
 
 
@@ -97,6 +105,24 @@ class Modality(Protocol):
         ...
 
 
+@runtime_checkable
+class Contents(Protocol):
+    """What a modality is too whose items may be parts of a file that are no rows of text, such as pages."""
+
+    def content(self, parts: Mapping[str, Path], item: Item) -> Iterable[bytes]:
+        """The bytes that an item with a row consists of, in pieces: its digest is taken of them. MediaError."""
+        ...
+
+
+@runtime_checkable
+class Weighed(Protocol):
+    """What a modality is too whose items may be too large to be loaded ahead."""
+
+    def weight(self, item: Item) -> int:
+        """How many bytes `load` will give, from the item's `meta`; 0 where that is not known."""
+        ...
+
+
 class AnnotationOps(Protocol):
     """What the core must know of an annotation type to match, compare and merge."""
 
@@ -109,6 +135,16 @@ class AnnotationOps(Protocol):
 
         `x, y, width, height` for images; for sequences (audio, text) `y` is 0 and `height` 1.
         """
+        ...
+
+
+@runtime_checkable
+class TaskOptions(Protocol):
+    """What the table of a task holds beside the core's settings, where a type of annotation has more to say: a msgspec Struct
+    whose fields all have defaults, named by `AnnotationSpec.options`."""
+
+    def problem(self, annotation: Annotation, item: Item) -> str | None:
+        """Why an annotation is no answer to a task with these options, in words; None where it is."""
         ...
 
 
@@ -156,6 +192,37 @@ class Context(Protocol):
     def frame(self, item: Item) -> Rect | None:
         """The item's own rectangle in the same coordinates, None if it has none."""
         ...
+
+    @property
+    def items(self) -> Iterable[Item]:
+        """Every item of the dataset, in the order they were added, whatever was decided on it."""
+        ...
+
+    def digest(self, item: Item) -> str:
+        """The digest of an item's media as they are now; MediaError where they cannot be read."""
+        ...
+
+    def features(self, items: Sequence[Item], embedder: str = "") -> NDArray[np.float32]:
+        """`(n, d)`: the vectors of items by an embedder, "" for the dataset's first; a row of NaN where there is none.
+
+        They are kept, and what is missing is made: an item whose media changed gets a new one.
+        """
+        ...
+
+    def neighbours(
+        self, items: Iterable[Item], count: int, embedder: str = ""
+    ) -> Iterator[tuple[Item, Sequence[Neighbour]]]:
+        """Each of these items with up to `count` others of the whole dataset that are most like it, the likest first;
+        none for an item that has no vector."""
+        ...
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another item (its key), and the cosine of the angle between the vectors of both: 1 is the same direction."""
+
+    item: str
+    similarity: float
 
 
 @dataclass(frozen=True)
@@ -221,6 +288,48 @@ class Prelabeler(Protocol):
         ...
 
 
+@runtime_checkable
+class Promptable(Prelabeler, Protocol):
+    """A pre-labeller that is shown where something is, and says what: a box or a point becomes a mask.
+
+    An item is encoded once, which may take long, and then prompted any number of times at the speed of a hand. `infer`
+    gives what `encode` does, one for each prepared item.
+    """
+
+    def encode(self, prepared: Any) -> Any:
+        """What prompts need to know of a prepared item: thread-safe."""
+        ...
+
+    def prompt(self, encoded: Any, prompts: Sequence[Annotation]) -> Sequence[Annotation]:
+        """One annotation for each object that is shown, in the item's coordinates: it has the id and the label of its prompt.
+
+        Prompts of one id that is not "" show one object together. An object that nothing is found of is left out.
+        """
+        ...
+
+
+class Embedder(Protocol):
+    """A model, or an algorithm, that describes items by vectors, alike for items that are alike. Constructed as
+    `factory(settings)`."""
+
+    @property
+    def limits(self) -> Limits:
+        """How much may be in flight."""
+        ...
+
+    def prepare(self, item: Item, media: Media) -> Any:
+        """Read and preprocess one item: thread-safe, MediaError for media that cannot be read."""
+        ...
+
+    def infer(self, batch: Sequence[Any]) -> NDArray[np.float32]:
+        """`(n, d)`: the vectors of prepared items, in order, of the same d always: thread-safe."""
+        ...
+
+    def providers(self) -> Sequence[str]:
+        """The execution providers that really run the model, empty where there are none to choose from."""
+        ...
+
+
 # -- review rules and rankers --------------------------------------------------------------------------------
 
 
@@ -228,8 +337,8 @@ class Prelabeler(Protocol):
 class Case:
     """An item as rules and rankers see it: its state, and the proposal a reviewer would be shown.
 
-    `annotations` are the proposal's, None where there is none at hand; `run` names its run. What other runs say comes
-    from `Context.proposals`.
+    `annotations` are the proposal's, None where there is none at hand; `run` names its run, and `dropped` counts what
+    that run found of classes that the task has no label for. What other runs say comes from `Context.proposals`.
     """
 
     item: Item
@@ -237,6 +346,7 @@ class Case:
     annotations: Sequence[Annotation] | None = None
     run: str | None = None
     reasons: Sequence[str] = ()
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -276,8 +386,7 @@ class Ranker(Protocol):
 # -- formats -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
-class Imported:
+class Imported(Struct, kw_only=True, frozen=True):
     """One item's labels as another tool wrote them.
 
     `name` is how the file names the medium (a path or file name); the core finds the item. `path` is where the
@@ -290,12 +399,12 @@ class Imported:
     name: str
     annotations: Sequence[Annotation]
     path: Path | None = None
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = {}
     split: str | None = None
     group: str | None = None
     verdict: Verdict = "accepted"
     state: State | None = None
-    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    attributes: Mapping[str, AttributeValue] = {}
     reviewer: str | None = None
     note: str | None = None
 
@@ -328,6 +437,17 @@ class Importer(Protocol):
 
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
         """Items with labels, streaming; labels are names as in the file. Unusable parts come as Problems."""
+        ...
+
+
+class OptionsImporter(Importer, Protocol):
+    """An importer of files that say more of a task than its labels."""
+
+    def options(self, src: Path, task: Task) -> Mapping[str, Any]:
+        """What `src` says of a task beside its labels, by the keys of the task's own table: the `points` of a skeleton.
+
+        The core writes what the table does not have yet to `trainset.toml`.
+        """
         ...
 
 

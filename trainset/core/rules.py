@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from trainset.core.files import digest
 from trainset.core.matching import match, tag_of
-from trainset.core.model import Annotation
+from trainset.core.model import Annotation, Size, Unit
 from trainset.core.protocols import AnnotationOps, Case, Context, Finding
 
 
@@ -26,8 +26,8 @@ def _named(annotation: Annotation) -> str:
 class MinScoreSettings(Struct, rename="kebab"):
     """A score under `below`, or under the label's own in `labels`, wants a person."""
 
-    below: float = 0.5
-    labels: dict[str, float] = {}
+    below: Unit = 0.5
+    labels: dict[str, Unit] = {}
 
 
 class MinScore:
@@ -46,8 +46,8 @@ class MinScore:
 class AcceptAboveSettings(Struct, rename="kebab"):
     """Scores from `score`, or the label's own in `labels`, are accepted: whole `items` or single `objects`."""
 
-    score: float = 0.9
-    labels: dict[str, float] = {}
+    score: Unit = 0.9
+    labels: dict[str, Unit] = {}
     on: Literal["items", "objects"] = "items"
 
 
@@ -76,19 +76,24 @@ class AcceptEmptySettings(Struct, rename="kebab"):
 
 
 class AcceptEmpty:
-    """Items for which the model ran and proposes nothing."""
+    """Items for which the model ran and finds nothing: what it found of classes without a label is something."""
 
     def findings(self, cases: Iterable[Case], context: Context) -> Iterator[Finding]:
-        """An acceptance for each item whose proposal is empty."""
+        """An acceptance for each item whose proposal is empty, or a doubt where classes without a label were dropped."""
         for case in cases:
-            if case.annotations is not None and not case.annotations:
+            if case.annotations is None or case.annotations:
+                continue
+            if case.dropped:
+                what = f"{case.dropped} object(s) of classes that are no labels"
+                yield Finding(case.item.key, f"the proposal is empty, but the model found {what}")
+            else:
                 yield Finding(case.item.key, "the model proposes nothing", "accept")
 
 
 class OverlappingDuplicatesSettings(Struct, rename="kebab"):
     """Two objects (of one label, unless `any-label`) that are alike from `above` on are suspected to be one."""
 
-    above: float = 0.7
+    above: Unit = 0.7
     any_label: bool = True
 
 
@@ -106,8 +111,8 @@ class OverlappingDuplicates:
             for i, a in enumerate(objects):
                 for j in range(i + 1, len(objects)):
                     b = objects[j]
-                    placed = context.extent(a, case.item) is not None
-                    if placed and table[i, j] >= s.above and (s.any_label or a.label == b.label):
+                    alike = table[i, j] >= s.above and (s.any_label or a.label == b.label)
+                    if alike and context.extent(a, case.item) is not None:
                         weaker = min(a, b, key=lambda x: (x.score or 0, x.id))
                         yield Finding(
                             case.item.key,
@@ -119,7 +124,7 @@ class OverlappingDuplicates:
 class SmallObjectSettings(Struct, rename="kebab"):
     """The share of the item's area (or length) under which an object wants a person."""
 
-    below: float = 0.001
+    below: Unit = 0.001
 
 
 class SmallObject:
@@ -142,7 +147,7 @@ class SmallObject:
 class TouchesEdgeSettings(Struct, rename="kebab"):
     """How near to the edge counts as touching it, in the item's units."""
 
-    margin: float = 1.0
+    margin: Annotated[float, Meta(ge=0)] = 1.0
 
 
 class TouchesEdge:
@@ -167,9 +172,14 @@ class TouchesEdge:
 class CountOutOfRangeSettings(Struct, rename="kebab"):
     """The fewest and most objects an item should have: in all, or of single labels as `labels.NAME = [least, most]`."""
 
-    least: int = 0
-    most: int | None = None
-    labels: dict[str, tuple[int, int]] = {}
+    least: Size = 0
+    most: Size | None = None
+    labels: dict[str, tuple[Size, Size]] = {}
+
+    def __post_init__(self) -> None:
+        bounds = [(self.least, self.most), *self.labels.values()]
+        if any(most is not None and least > most for least, most in bounds):
+            raise ValueError("the most must not be under the least")
 
 
 class CountOutOfRange:
@@ -196,8 +206,8 @@ class ModelsDisagreeSettings(Struct, rename="kebab"):
     """Runs or models to compare (none named: the shown one with every other), and from which likeness objects match."""
 
     runs: tuple[str, ...] = ()
-    above: float = 0.5
-    min_score: float = 0.25
+    above: Unit = 0.5
+    min_score: Unit = 0.25
 
 
 class ModelsDisagree:
@@ -245,7 +255,7 @@ def _of(annotations: Iterable[Annotation], kind: tuple[str, str | None]) -> list
 class RareLabelSettings(Struct, rename="kebab"):
     """A label is rare that makes up less than `share` of all annotations of the task."""
 
-    share: float = 0.01
+    share: Unit = 0.01
 
 
 class RareLabel:
@@ -264,7 +274,7 @@ class RareLabel:
 class RandomAuditSettings(Struct, rename="kebab"):
     """The share of items that a person sees whatever the model says, and the seed of the draw."""
 
-    share: float = 0.05
+    share: Unit = 0.05
     seed: int = 0
 
 

@@ -11,14 +11,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import get_args
 
+from trainset.core.files import short
 from trainset.core.model import State
 from trainset.errors import UsageError
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<op><=|>=|!=|=|<|>)|(?P<mark>[(),])|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<word>[^\s()<>=!,"]+))"""
 )
+_NUMBER = re.compile(r"-?(\d+(\.\d*)?|\.\d+)(e-?\d+)?", re.ASCII | re.I)
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _HINT = "such as: state = predicted and score < 0.5 and not split = test; docs/where.md has the grammar"
 
 
@@ -41,6 +45,9 @@ def parse(text: str, task: str) -> Condition:
     return condition
 
 
+DEEPEST, MOST_VALUES = 8, 500
+"""What SQLite takes in any build, and plans in well under a second."""
+
 ORDERED = ("key", "score", "date", "run", "split", "group")
 """Fields whose values have an order; of the others one asks only whether they are (or are not)."""
 
@@ -61,10 +68,23 @@ def _compare(column: str) -> Callable[[str, str], Condition]:
 
 
 def _score(op: str, value: str) -> Condition:
+    if not _NUMBER.fullmatch(value):
+        raise UsageError(f"--where: a score is a number, not {value!r}", hint=_HINT)
+    return Condition(f"s.low {op} ?", (float(value),))
+
+
+def _check_date(value: str) -> None:
+    """UsageError unless `value` is a time in ISO 8601 as far as it is given: a year, a month, a day, a minute."""
+    full = value + "0001-01-01T00:00:00Z"[len(value) :]
     try:
-        return Condition(f"s.low {op} ?", (float(value),))
+        sound = bool(_DATE.fullmatch(full)) and len(value) in (4, 7, 10, 13, 16, 19, 20)
+        datetime.fromisoformat(full)
     except ValueError:
-        raise UsageError(f"--where: a score is a number, not {value!r}", hint=_HINT) from None
+        sound = False
+    if not sound:
+        raise UsageError(
+            f"--where: {value!r} is not a date", hint="such as 2026, 2026-11, 2026-11-24 or 2026-11-24T15:30"
+        )
 
 
 def _key(op: str, value: str) -> Condition:
@@ -74,15 +94,24 @@ def _key(op: str, value: str) -> Condition:
     return Condition(f"i.key {op} ?", (value,))
 
 
+def _joined(parts: list[Condition], word: str) -> Condition:
+    """The parts joined in pairs, and these again: SQLite takes no expression that is a thousand deep."""
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        rest = parts[-1:] if len(parts) % 2 else []
+        parts = [Condition(f"({a.sql} {word} {b.sql})", a.values + b.values) for a, b in pairs] + rest
+    return parts[0]
+
+
 class _Parser:
     def __init__(self, text: str, task: str) -> None:
         self._text, self._task = text, task
-        self._at = 0
+        self._at = self._depth = self._values = 0
         self.token: tuple[str, str] | None = None
         self._next()
 
     def fail(self, why: str) -> None:
-        raise UsageError(f"--where {self._text!r}: {why}", hint=_HINT)
+        raise UsageError(f"--where {short(self._text, 200)!r}: {why}", hint=_HINT)
 
     def _next(self) -> None:
         if not self._text[self._at :].strip():
@@ -104,29 +133,35 @@ class _Parser:
         return False
 
     def either(self) -> Condition:
-        found = self._both()
+        parts = [self._both()]
         while self._take("or"):
-            right = self._both()
-            found = Condition(f"({found.sql} OR {right.sql})", found.values + right.values)
-        return found
+            parts.append(self._both())
+        return _joined(parts, "OR")
 
     def _both(self) -> Condition:
-        found = self._one()
+        parts = [self._one()]
         while self._take("and"):
-            right = self._one()
-            found = Condition(f"({found.sql} AND {right.sql})", found.values + right.values)
-        return found
+            parts.append(self._one())
+        return _joined(parts, "AND")
 
     def _one(self) -> Condition:
         if self._take("not"):
-            inner = self._one()
+            inner = self._deeper(self._one)
             return Condition(f"NOT coalesce({inner.sql}, 0)", inner.values)
         if self._take("("):
-            inner = self.either()
+            inner = self._deeper(self.either)
             if not self._take(")"):
                 self.fail("a ) is missing")
             return inner
         return self._term()
+
+    def _deeper(self, read: Callable[[], Condition]) -> Condition:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            self.fail(f"it is nested more than {DEEPEST} deep")
+        found = read()
+        self._depth -= 1
+        return found
 
     def _term(self) -> Condition:
         field = self._value("a field")
@@ -142,9 +177,10 @@ class _Parser:
         values = [self._value("a value")]
         while self._take(","):
             values.append(self._value("a value"))
-        parts = [make("=" if op == "!=" else op, value) for value in values]
-        sql = " OR ".join(p.sql for p in parts)
-        found = Condition(f"({sql})", tuple(v for p in parts for v in p.values))
+        self._values += len(values)
+        if self._values > MOST_VALUES:
+            self.fail(f"it names more than {MOST_VALUES:,} values")
+        found = _joined([make("=" if op == "!=" else op, value) for value in values], "OR")
         return Condition(f"NOT coalesce({found.sql}, 0)", found.values) if op == "!=" else found
 
     def _value(self, what: str) -> str:
@@ -158,6 +194,11 @@ class _Parser:
     def _field(self, name: str) -> Callable[[str, str], Condition]:
         task = self._task
         decision = "EXISTS (SELECT 1 FROM decision d JOIN file f ON f.id=d.file WHERE f.present AND d.item=i.id AND d.task=? AND"
+
+        def date(op: str, value: str) -> Condition:
+            _check_date(value)
+            return Condition(f"{decision} substr(f.started, 1, ?) {op} ?)", (task, len(value), value))
+
         fields: dict[str, Callable[[str, str], Condition]] = {
             "key": _key,
             "state": _state,
@@ -177,7 +218,7 @@ class _Parser:
             ),
             "split": _compare("i.split"),
             "group": _compare("i.grp"),
-            "date": lambda op, v: Condition(f"{decision} substr(f.started, 1, ?) {op} ?)", (task, len(v), v)),
+            "date": date,
         }
         if name.startswith("attribute."):
             return lambda _, v: Condition("instr(coalesce(s.attrs,''), ?)>0", (f"|{name.partition('.')[2]}={v}|",))

@@ -53,7 +53,7 @@ def trainset_rankers() -> Iterable[RankerSpec]:
         ("random", "Random", "an order by chance, the same for a seed"),
         ("in-order", "InOrder", "the order in which items were added"),
     ):
-        yield RankerSpec(name=name, factory=f"trainset.core.queue:{factory}", summary=summary)
+        yield RankerSpec(name=name, factory=f"trainset.core.rankers:{factory}", summary=summary)
 
 
 @hookimpl

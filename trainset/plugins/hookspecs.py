@@ -9,6 +9,7 @@ import pluggy
 from trainset.plugins.specs import (
     AnnotationSpec,
     DemoSpec,
+    EmbedderSpec,
     FormatSpec,
     ModalitySpec,
     PrelabelerSpec,
@@ -34,6 +35,11 @@ def trainset_annotations() -> Iterable[AnnotationSpec]:  # type: ignore[empty-bo
 @hookspec
 def trainset_prelabelers() -> Iterable[PrelabelerSpec]:  # type: ignore[empty-body]
     """Model adapters and algorithms that propose annotations."""
+
+
+@hookspec
+def trainset_embedders() -> Iterable[EmbedderSpec]:  # type: ignore[empty-body]
+    """Model adapters and algorithms that describe items by vectors."""
 
 
 @hookspec

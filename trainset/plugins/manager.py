@@ -13,6 +13,7 @@ from trainset.plugins.discovery import Found
 from trainset.plugins.specs import (
     AnnotationSpec,
     DemoSpec,
+    EmbedderSpec,
     FormatSpec,
     ModalitySpec,
     PrelabelerSpec,
@@ -26,6 +27,7 @@ HOOKS: dict[str, type[Spec]] = {
     "trainset_modalities": ModalitySpec,
     "trainset_annotations": AnnotationSpec,
     "trainset_prelabelers": PrelabelerSpec,
+    "trainset_embedders": EmbedderSpec,
     "trainset_rules": RuleSpec,
     "trainset_rankers": RankerSpec,
     "trainset_formats": FormatSpec,

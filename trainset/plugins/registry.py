@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from trainset.core.model import Annotation
-from trainset.errors import ConfigError, PluginError
+from trainset.core.settings import typed
+from trainset.errors import ConfigError, PluginError, TrainsetError, UsageError
 from trainset.plugins.discovery import Found
 from trainset.plugins.specs import (
     AnnotationSpec,
     DemoSpec,
+    EmbedderSpec,
     FormatSpec,
     ModalitySpec,
     PrelabelerSpec,
@@ -29,6 +31,7 @@ _WORDS: dict[type[Any], str] = {
     ModalitySpec: "modality",
     AnnotationSpec: "annotation type",
     PrelabelerSpec: "pre-labeller",
+    EmbedderSpec: "embedder",
     RuleSpec: "rule",
     RankerSpec: "ranker",
     FormatSpec: "format",
@@ -64,14 +67,16 @@ class Registry:
             if isinstance(spec, kind) and (modality is None or getattr(spec, "modality", None) in (None, modality))
         ]
 
-    def get(self, kind: type[S], name: str, modality: str | None = None) -> S:
-        """The spec of this name, the modality's own before one that serves all."""
+    def get(self, kind: type[S], name: str, modality: str | None = None, where: str = "") -> S:
+        """The spec of this name, the modality's own before one that serves all.
+
+        `where` is the place in a file that names it: ConfigError where there is none; without it, UsageError.
+        """
         found = [s for s in self.all(kind, modality) if (s.tag if isinstance(s, AnnotationSpec) else s.name) == name]
         if not found:
             names = sorted({s.tag if isinstance(s, AnnotationSpec) else s.name for s in self.all(kind, modality)})
-            raise ConfigError(
-                f"no {_WORDS[kind]} is called {name!r}" + (f" for {modality}" if modality else ""),
-                hint=f"there are: {', '.join(names) or 'none'}; `trainset plugins` lists what is installed",
+            raise _missing(
+                f"no {_WORDS[kind]} is called {name!r}" + (f" for {modality}" if modality else ""), names, where
             )
         return sorted(found, key=lambda s: getattr(s, "modality", None) is None)[0]
 
@@ -83,16 +88,13 @@ class Registry:
         """The plugin that registered a spec."""
         return next(plugin for plugin, known in self._specs if known is spec)
 
-    def annotation_for(self, task_type: str, modality: str) -> AnnotationSpec:
-        """The annotation type that answers a task type."""
-        for spec in self.all(AnnotationSpec, modality):
-            if task_type in spec.tasks:
-                return spec
+    def annotation_for(self, task_type: str, modality: str, where: str = "") -> AnnotationSpec:
+        """The annotation type that answers a task type, of several the one of its name; errors are those of `get`."""
+        able = [spec for spec in self.all(AnnotationSpec, modality) if task_type in spec.tasks]
+        if able:
+            return min(able, key=lambda spec: spec.tag != task_type)
         types = sorted({t for s in self.all(AnnotationSpec, modality) for t in s.tasks})
-        raise ConfigError(
-            f"no installed plugin has tasks of type {task_type!r} for {modality}",
-            hint=f"there are: {', '.join(types) or 'none'}; `trainset plugins` lists what is installed",
-        )
+        raise _missing(f"no installed plugin has tasks of type {task_type!r} for {modality}", types, where)
 
     def annotation_types(self, modality: str) -> dict[str, type[Annotation]]:
         """The struct of every annotation tag that a dataset of this modality may hold."""
@@ -105,6 +107,11 @@ class Registry:
             for plugin, spec in self._specs
             if modality == (spec.name if isinstance(spec, ModalitySpec) else spec.modality or modality)
         }
+
+
+def _missing(what: str, names: Sequence[str], where: str) -> TrainsetError:
+    hint = f"there are: {', '.join(names) or 'none'}; `trainset plugins` lists what is installed"
+    return ConfigError(f"{where}: {what}", hint=hint) if where else UsageError(what, hint=hint)
 
 
 def load(target: str) -> Any:
@@ -122,13 +129,10 @@ def load(target: str) -> Any:
 def convert(target: str, table: Any, where: str) -> Any:
     """A settings table as the msgspec Struct that `target` names; ConfigError names the field and its place."""
     kind = load(target)
-    try:
-        fields = {f.encode_name for f in msgspec.structs.fields(kind)}
-        unknown: Sequence[str] = sorted(set(table) - fields)
-        if unknown:
-            raise ConfigError(
-                f"{where} has no setting {unknown[0]!r}", hint=f"it knows: {', '.join(sorted(fields)) or 'none'}"
-            )
-        return msgspec.convert(table, type=kind)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}", hint="mend it in trainset.toml") from error
+    fields = {f.encode_name for f in msgspec.structs.fields(kind)}
+    unknown: Sequence[str] = sorted(set(table) - fields)
+    if unknown:
+        raise ConfigError(
+            f"{where} has no setting {unknown[0]!r}", hint=f"it knows: {', '.join(sorted(fields)) or 'none'}"
+        )
+    return typed(table, kind, where)

@@ -31,7 +31,9 @@ class ModalitySpec:
 class AnnotationSpec:
     """An annotation type: its `tag` in records, the `struct` that decodes it, and its `ops` (`AnnotationOps`).
 
-    `tasks` are the task types whose answers are of this type. A third party's tag is `<plugin>.<type>`.
+    `tasks` are the task types whose answers are of this type. A third party's tag is `<plugin>.<type>`. `options` is the
+    msgspec Struct (see `TaskOptions`) of what a task of this type may say in its table beside the core's settings; the task
+    has it as `Task.options`, and `ops(options)` is then made for each task.
     """
 
     tag: str
@@ -41,6 +43,7 @@ class AnnotationSpec:
     modality: str | None = None
     tasks: tuple[str, ...] = ()
     version: int = 1
+    options: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,21 @@ class PrelabelerSpec:
     name: str
     modality: str
     produces: tuple[str, ...]
+    factory: str
+    settings: str
+    summary: str
+    recognise: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedderSpec:
+    """What describes items by vectors. `factory(settings)` makes an `Embedder`; `settings` is a msgspec Struct.
+
+    `recognise(path) -> Recognition | None` looks at a model file; an embedder without it needs no model file.
+    """
+
+    name: str
+    modality: str
     factory: str
     settings: str
     summary: str
@@ -121,4 +139,14 @@ class DemoSpec:
     summary: str
 
 
-Spec = ModalitySpec | AnnotationSpec | PrelabelerSpec | RuleSpec | RankerSpec | FormatSpec | ViewSpec | DemoSpec
+Spec = (
+    ModalitySpec
+    | AnnotationSpec
+    | PrelabelerSpec
+    | EmbedderSpec
+    | RuleSpec
+    | RankerSpec
+    | FormatSpec
+    | ViewSpec
+    | DemoSpec
+)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from trainset.core.codec import Codec
 from trainset.core.exporting import MediaMode, place
-from trainset.core.importing import Names
+from trainset.core.lookup import Names
 from trainset.core.matching import ClassOps, likeness, tag_of
 from trainset.core.model import Annotation, Class, Item, Opaque, Task
 from trainset.core.protocols import AnnotationOps, ItemDraft, Modality
@@ -118,6 +118,9 @@ class MemoryMedia:
             raise MediaError(f"this machine does not know where source {item.source!r} lies")
         return self.folder / item.path(part)
 
+    def ahead(self, item: Item) -> None:
+        """Nothing: it is loaded when it is wanted."""
+
     def load(self, item: Item) -> Any:
         """What was given as loaded, else what the modality loads; MediaError where there is neither."""
         if item.key in self.loaded:
@@ -137,7 +140,8 @@ def item_of(draft: ItemDraft, folder: Path) -> Item:
     path = unicodedata.normalize("NFC", next(iter(paths.values())))
     key = f"media/{path}" + ("" if draft.row is None else f"#{unicodedata.normalize('NFC', draft.row)}")
     plain = paths == {"": path}
-    return Item(key=key, parts={} if plain else paths, group=draft.group, meta=dict(draft.meta))
+    group = draft.group if not isinstance(draft.group, Path) else f"media/{draft.group.relative_to(folder).as_posix()}"
+    return Item(key=key, parts={} if plain else paths, group=group, meta=dict(draft.meta))
 
 
 def items_in(folder: Path, modality: Modality, settings: Any = None) -> list[Item]:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from trainset.core.model import Item
-from trainset.core.protocols import ItemDraft, Modality, Skipped
+from trainset.core.protocols import Contents, ItemDraft, Modality, Skipped
 from trainset.errors import MediaError
 from trainset.testing.contexts import item_of
 from trainset.testing.contract import ContractError, named, require, same, sound
@@ -79,9 +79,9 @@ def _check_good(modality: Modality, path: Path, settings: Any) -> None:
             "parts map names to files that exist",
         )
         require(
-            (draft.row is None) == (draft.content is None),
-            f"{method} yields row {draft.row!r} with content {draft.content!r}",
-            "a row of a table has a row key and the bytes that it consists of, and nothing else has",
+            (draft.row is None) == (draft.content is None and draft.size is None),
+            f"{method} yields row {draft.row!r} with content {draft.content!r} and size {draft.size!r}",
+            "a row has a row key and the bytes that it consists of, or their number, and nothing else has",
         )
         _check_item(modality, draft, path.parent)
 
@@ -106,6 +106,12 @@ def _check_item(modality: Modality, draft: ItemDraft, folder: Path) -> None:
         f"{named(modality, 'load')} of {item.key} differs between two threads",
         "several threads may load at once",
     )
+    if draft.size is not None:
+        require(
+            isinstance(modality, Contents) and any(modality.content(draft.parts, item)),
+            f"{named(modality, 'content')} of {item.key} gives no bytes",
+            "a row that is not read when it is found is read by `content`",
+        )
     require(
         list(modality.check(item, ())) == [],
         f"{named(modality, 'check')} finds a problem where there are no annotations",
