@@ -330,8 +330,8 @@ def test_a_thumbnail_of_an_object_is_a_close_up_with_its_outline(tmp_path, suffi
     assert scene.extent == Rect(280, 180, 80, 80)
     assert [(s.points, s.color) for s in scene.shapes] == [((Point(300, 200), Point(340, 240)), 1)]
     (picture,) = scene.pictures
-    assert picture.pixels.shape[1] * 80 / WIDTH >= 20
-    assert picture.place.right >= WIDTH and picture.place.bottom >= HEIGHT
+    assert picture.pixels.shape[1] * 80 / picture.place.width >= 20
+    assert picture.place.right >= scene.extent.right and picture.place.bottom >= scene.extent.bottom
 
 
 @pytest.mark.parametrize("meta", [{}, {"width": 801, "height": 601}])

@@ -27,9 +27,9 @@ from trainset.plugins import (
 from trainset_vision.annotations import Box
 from trainset_vision.box_editing import BoxEditor, outline
 from trainset_vision.geometry import Frame
-from trainset_vision.media.pixels import pixel_size, read_rgb
-from trainset_vision.media.pyramid import Pyramid
-from trainset_vision.modality import pixel_limit
+from trainset_vision.media.items import is_large, shared_item
+from trainset_vision.media.pyramid import Pyramid, WindowPyramid, around
+from trainset_vision.media.raster import Raster, pixel_size
 
 _DIRECTIONS = {"left": ("h", (-1, 0)), "down": ("j", (0, 1)), "up": ("k", (0, -1)), "right": ("l", (1, 0))}
 
@@ -61,10 +61,15 @@ class ImageView(EditorView):
 
     def open(self, item: Item, versions: Mapping[str, Sequence[Annotation]], context: Context) -> None:
         """Show an item; MediaError if its image cannot be read."""
-        pixels = context.media.load(item)
-        height, width = pixels.shape[:2]
+        self._pyramid: Pyramid | WindowPyramid
+        if is_large(item):
+            self._pyramid = WindowPyramid(context.media.path(item), item)
+            width, height = self._pyramid.size
+        else:
+            pixels = context.media.load(item)
+            height, width = pixels.shape[:2]
+            self._pyramid = Pyramid(pixels)
         self._frame = Frame(width, height)
-        self._pyramid = Pyramid(pixels)
         self._seen = Viewport(Size(80, 24))
         if context.task.type == "classify":
             self.keys, self.editor = (), ClassEditor(item, context.task, versions)
@@ -89,19 +94,21 @@ class ImageView(EditorView):
         return (self._reveal() or done) if done == SEEN and command not in ("press", "drag", "release") else done
 
     def thumbnail(self, item: Item, focus: Annotation | None, size: Size, context: Context) -> Scene:
-        """The image, or a close-up of one object with its outline; a JPEG is decoded only as fine as `size` needs."""
-        path, limit = context.media.path(item), pixel_limit(item)
-        width, height = item.meta.get("width"), item.meta.get("height")
-        if not width or not height:
-            height, width = read_rgb(path, max_pixels=limit).shape[:2]
+        """The image, or a close-up of one object with its outline, read only as fine as `size` needs."""
+        with shared_item(context.media.path(item), item) as raster:
+            return self._thumbnail(raster, focus, size, context)
+
+    def _thumbnail(self, raster: Raster, focus: Annotation | None, size: Size, context: Context) -> Scene:
+        width, height = raster.size
         extent = Rect(0, 0, width, height)
         if isinstance(focus, Box):
             extent = close_up(Rect(*focus.box), Frame(width, height))
+        window = around(extent, raster.size)
         share = min(1.0, size.columns * 2 / extent.width, size.rows * 4 / extent.height)
-        pixels = read_rgb(path, (math.ceil(width * share), math.ceil(height * share)), max_pixels=limit)
-        pixel = pixel_size(width, pixels.shape[1])
+        pixels = raster.read(window, (math.ceil(window[2] * share), math.ceil(window[3] * share)))
+        pixel = pixel_size(window[2], pixels.shape[1])
         shapes = (outline(focus.box, color=label_color(focus, context.task)),) if isinstance(focus, Box) else ()
-        return Scene(extent, (Pyramid(pixels, pixel).picture(extent, size),), shapes=shapes)
+        return Scene(extent, (Pyramid(pixels, pixel, window[:2]).picture(extent, size),), shapes=shapes)
 
     def _place(self) -> Rect | None:
         """Where the selected annotation lies in the image."""

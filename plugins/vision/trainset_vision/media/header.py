@@ -6,9 +6,15 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO
 
-from PIL import BmpImagePlugin, GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import BmpImagePlugin, GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin
+
+from trainset_vision.media.notread import NotRead, sceptical
+from trainset_vision.media.tiff_directory import is_tiff
+
+__all__ = ["MAX_PIXELS", "Header", "NotRead", "check_size", "read_header"]
 
 # Pillow reports damaged EXIF as a warning that names no file. It concerns nobody here: the orientation is then 1.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
@@ -17,22 +23,17 @@ MAX_PIXELS = 178_956_970
 """The most pixels an image may have unless `[media] max-pixels` says otherwise: 512 MiB of RGB."""
 
 _ORIENTATION = 0x0112
-_JPEG_IN_TIFF = 7
+_PNG_BITS = 24
 _MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "I;16", "I;16B", "I"}
-
-
-class NotRead(Exception):
-    """Why a file is not an image that can be read, in words."""
 
 
 @dataclass(frozen=True)
 class Header:
     """An image as its file declares it.
 
-    `width` and `height` are pixels before `orientation` (EXIF, 1 to 8) is applied. `whole` is true where the file's
-    structure shows that nothing is missing at its end; false is a doubt, which only decoding can settle. `image` is
-    the opened image, None for a format that opens only by decoding. `turned` says that decoding applies the
-    orientation by itself.
+    `width` and `height` are pixels before `orientation` (EXIF, 1 to 8) is applied. `whole` is true where the
+    file's structure shows that nothing is missing at its end; false is a doubt, which only decoding can settle. `deep`
+    says that samples have more than 8 bits, so that a stretch decides what is seen.
     """
 
     format: str
@@ -40,8 +41,7 @@ class Header:
     height: int
     orientation: int = 1
     whole: bool = False
-    image: ImageFile.ImageFile | None = None
-    turned: bool = False
+    deep: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -49,8 +49,8 @@ class Header:
         return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
 
-def read_header(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Header:
-    """The header of the image that starts at the beginning of `stream`, whatever its name says.
+def read_header(stream: BinaryIO, max_pixels: int = MAX_PIXELS, page: int = 0) -> Header:
+    """The header of the image that starts at the beginning of `stream`, whatever its name says; `page` is a TIFF's.
 
     Pillow's classes are used one by one instead of `Image.open`: no decoder but these is ever tried on a file, and
     the limit on pixels is this function's own rather than a warning that depends on the process' settings.
@@ -62,22 +62,33 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Header:
     stream.seek(0)
     start = stream.read(16)
     reader = next((read for magic, read in _READERS if start.startswith(magic)), None)
-    if reader is None or (reader is _webp and start[8:12] != b"WEBP"):
+    if is_tiff(start):
+        reader = partial(_tiff, page=page)
+    elif reader is None or (reader is _webp and start[8:12] != b"WEBP"):
         raise NotRead("its content is not a JPEG, PNG, WebP, BMP, GIF or TIFF image")
     stream.seek(0)
-    try:
+    with sceptical():
         header = reader(stream, length)
-    except NotRead:
-        raise
-    except Exception as error:  # damaged headers make Pillow raise almost anything
-        raise NotRead(f"its header cannot be read: {error or type(error).__name__}") from error
-    if header.width < 1 or header.height < 1:
-        raise NotRead(f"its header is damaged: it declares {header.width}×{header.height} pixels")
-    if header.width * header.height > max_pixels:
-        raise NotRead(f"{header.width}×{header.height} pixels are more than max-pixels allows ({max_pixels})")
-    if header.image is not None and header.image.mode not in _MODES:
-        raise NotRead(f"pixels of the kind {header.image.mode} are not read")
+    check_size(header.width, header.height, max_pixels)
     return header
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """NotRead for an image of no pixels, or of more than the limit."""
+    if width < 1 or height < 1:
+        raise NotRead(f"its header is damaged: it declares {width}×{height} pixels")
+    if width * height > max_pixels:
+        raise NotRead(
+            f"{width}×{height} pixels are more than max-pixels allows ({max_pixels}): "
+            f"set `max-pixels` in `[media]` if the image is sound"
+        )
+
+
+def _sized(image: ImageFile.ImageFile) -> tuple[int, int]:
+    """Width and height of an opened image; NotRead for pixels of a kind that is not read."""
+    if image.mode not in _MODES:
+        raise NotRead(f"pixels of the kind {image.mode} are not read")
+    return image.size
 
 
 def _orientation(exif: bytes | None) -> int:
@@ -105,7 +116,7 @@ def _jpeg(stream: BinaryIO, length: int) -> Header:
     """JPEG: in its entropy-coded data no end-of-image marker can occur by chance."""
     image = JpegImagePlugin.JpegImageFile(stream)
     whole = _tail(stream, length, 2) == b"\xff\xd9"
-    return Header("jpeg", *image.size, _orientation(image.info.get("exif")), whole, image)
+    return Header("jpeg", *_sized(image), _orientation(image.info.get("exif")), whole)
 
 
 def _png(stream: BinaryIO, length: int) -> Header:
@@ -118,7 +129,9 @@ def _png(stream: BinaryIO, length: int) -> Header:
         exif = stream.read(size)
     stream.seek(0)
     image = PngImagePlugin.PngImageFile(stream)
-    return Header("png", *image.size, _orientation(exif), b"IEND" in chunks, image)
+    stream.seek(_PNG_BITS)
+    deep = stream.read(1) == b"\x10"
+    return Header("png", *_sized(image), _orientation(exif), b"IEND" in chunks, deep)
 
 
 def _webp(stream: BinaryIO, length: int) -> Header:
@@ -163,7 +176,7 @@ def _chunks(stream: BinaryIO, length: int, at: int, order: str, overhead: int) -
 
 def _gif(stream: BinaryIO, length: int) -> Header:
     image = GifImagePlugin.GifImageFile(stream)
-    return Header("gif", *image.size, whole=_tail(stream, length, 1) == b";", image=image)
+    return Header("gif", *_sized(image), whole=_tail(stream, length, 1) == b";")
 
 
 def _bmp(stream: BinaryIO, length: int) -> Header:
@@ -174,40 +187,15 @@ def _bmp(stream: BinaryIO, length: int) -> Header:
     row_bytes: Any = arguments[1] if whole and arguments else 0
     if offset + row_bytes * image.height > length:
         raise NotRead("the file is cut short")
-    return Header("bmp", *image.size, whole=whole, image=image)
+    return Header("bmp", *_sized(image), whole=whole)
 
 
-def _tiff(stream: BinaryIO, length: int) -> Header:
-    """TIFF: every strip or tile of the first page says where it lies (JPEG ones also need tables, which may be cut off).
+def _tiff(stream: BinaryIO, length: int, page: int) -> Header:
+    """TIFF: every tile or strip says where it lies."""
+    from trainset_vision.media.tiff import open_page
 
-    Pillow applies the orientation of a TIFF as it decodes.
-    """
-    start = stream.read(8)
-    start += stream.read(8) if start[2:3] == b"\x2b" or start[3:4] == b"\x2b" else b""
-    tags = TiffImagePlugin.ImageFileDirectory_v2(start)
-    stream.seek(tags.next)
-    tags.load(stream)
-    if max(tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))) == 3:
-        raise NotRead("floating-point TIFF is not read yet")
-    bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
-    if bits > 8:
-        raise NotRead(f"{bits}-bit TIFF is not read yet")
-    offsets = tags.get(TiffImagePlugin.STRIPOFFSETS) or tags.get(TiffImagePlugin.TILEOFFSETS) or ()
-    sizes = tags.get(TiffImagePlugin.STRIPBYTECOUNTS) or tags.get(TiffImagePlugin.TILEBYTECOUNTS) or ()
-    if any(offset + size > length for offset, size in zip(offsets, sizes, strict=False)):
-        raise NotRead("the file is cut short")
-    stream.seek(0)
-    image = TiffImagePlugin.TiffImageFile(stream)
-    image.info.pop("xmp", None)  # Pillow would take an orientation from there, which is not EXIF's
-    return Header(
-        "tiff",
-        tags[TiffImagePlugin.IMAGEWIDTH],
-        tags[TiffImagePlugin.IMAGELENGTH],
-        _valid(tags.get(_ORIENTATION)),
-        whole=len(offsets) == len(sizes) > 0 and tags.get(TiffImagePlugin.COMPRESSION) != _JPEG_IN_TIFF,
-        image=image,
-        turned=True,
-    )
+    tiff = open_page(stream, length, page)
+    return Header("tiff", tiff.width, tiff.height, tiff.orientation, whole=True, deep=tiff.colours.deep)
 
 
 _READERS: tuple[tuple[bytes, Callable[[BinaryIO, int], Header]], ...] = (
@@ -217,5 +205,4 @@ _READERS: tuple[tuple[bytes, Callable[[BinaryIO, int], Header]], ...] = (
     (b"BM", _bmp),
     (b"GIF87a", _gif),
     (b"GIF89a", _gif),
-    *((magic, _tiff) for magic in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
 )

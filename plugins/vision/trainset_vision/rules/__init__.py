@@ -1,0 +1,1 @@
+"""Review rules over the shapes of objects on images."""
