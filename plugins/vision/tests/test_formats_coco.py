@@ -82,12 +82,10 @@ def test_crowds_scores_and_attributes_are_kept_where_they_are(tmp_path, context)
     assert len(problems) == 1 and "attributes" in problems[0].message
 
 
-def test_segmentations_and_keypoints_are_counted_once_a_file(tmp_path, context):
-    many = [annotation(segmentation=[[0, 0, 5, 0, 5, 5]], keypoints=[1, 2, 2]) for _ in range(7)]
-    src = instances(tmp_path / "x.json", [*many, annotation(segmentation=[], keypoints=[]), annotation()])
-    items, problems = read(CocoImporter(), src, context)
-    assert len(items[0].annotations) == 9
-    assert sorted(p.message.split()[0:2] for p in problems) == [["7", "segmentations"], ["7", "sets"]]
+def test_two_categories_of_one_name_are_one_class(tmp_path, context):
+    src = instances(tmp_path / "x.json", [annotation(category=3)], categories=((2, "b"), (1, "a"), (3, "b")))
+    assert CocoImporter().classes(src) == [(1, "b"), (0, "a")]
+    assert read(CocoImporter(), src, context)[0][0].annotations[0].label == "b"
 
 
 def test_annotations_that_cannot_be_used_are_said_and_stop_nothing(tmp_path, context):
@@ -126,6 +124,15 @@ def test_numbers_that_are_not_finite_are_refused_where_they_stand(tmp_path, cont
     items, problems = read(CocoImporter(), src, context)
     assert len(items) == 2 and len(items[0].annotations) == 1
     assert len(problems) == 1 and "annotations[1]" in problems[0].where
+
+
+def test_images_are_found_anywhere_below_the_folder_that_was_named(tmp_path, context):
+    (tmp_path / "deep" / "down").mkdir(parents=True)
+    (tmp_path / "deep" / "down" / "a.jpg").write_bytes(b"x")
+    src = instances(tmp_path / "annotations" / "instances_x.json", [])
+    items, _ = read(CocoImporter(), tmp_path, context)
+    assert [i.path for i in items] == [tmp_path / "deep" / "down" / "a.jpg", None]
+    assert read(CocoImporter(), src, context)[0][0].path is None
 
 
 def test_a_repeated_image_counts_once(tmp_path, context):

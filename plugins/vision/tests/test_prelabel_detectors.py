@@ -15,7 +15,7 @@ pytest.importorskip("onnxruntime")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from trainset_vision.prelabel import yolo, yolox  # noqa: E402
-from trainset_vision.prelabel.detections import cells  # noqa: E402
+from trainset_vision.prelabel.candidates import cells  # noqa: E402
 
 from trainset.core.model import Item, Task  # noqa: E402
 from trainset.errors import ConfigError, ModelError  # noqa: E402
@@ -311,7 +311,7 @@ def test_yolox_and_yolo_do_not_take_each_others_models(tmp_path):
 
 @pytest.mark.parametrize("module", [yolo, yolox])
 def test_other_models_are_not_recognised(tmp_path, module):
-    assert module.recognise(fixed(tmp_path / "a.onnx", v8(), metadata=ultralytics(task="segment")), BOXES) is None
+    assert module.recognise(fixed(tmp_path / "a.onnx", v8(), metadata=ultralytics(task="classify")), BOXES) is None
     assert module.recognise(fixed(tmp_path / "b.onnx", np.zeros((7, 3), np.float32)), BOXES) is None
     assert module.recognise(fixed(tmp_path / "c.onnx", v8()), Task(name="t", type="classify")) is None
 
@@ -329,8 +329,8 @@ def test_class_numbers_that_are_left_out_keep_their_place(tmp_path):
 
 
 def test_a_model_of_another_kind_is_an_error_that_shows_what_it_is(tmp_path):
-    path = fixed(tmp_path / "m.onnx", v8(), metadata=ultralytics(task="segment"))
-    with pytest.raises(ModelError, match=r"m\.onnx is not a YOLO detector.*images.*task segment"):
+    path = fixed(tmp_path / "m.onnx", v8(), metadata=ultralytics(task="classify"))
+    with pytest.raises(ModelError, match=r"m\.onnx is not a YOLO detector.*images.*task classify"):
         yolo.Yolo(yolo.YoloSettings(path=str(path)), BOXES)
     with pytest.raises(ModelError, match="does not exist"):
         yolox.Yolox(yolox.YoloxSettings(path=str(tmp_path / "none.onnx")), BOXES)
@@ -467,3 +467,34 @@ def overlap(a, b) -> float:
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     inside = max(0, width) * max(0, height)
     return inside / (a[2] * a[3] + b[2] * b[3] - inside)
+
+
+def test_single_classes_may_have_scores_of_their_own(tmp_path, images, grey):
+    path = fixed(tmp_path / "m.onnx", v8(), metadata=ultralytics())
+    assert [b.label for b in detect(make(yolo, path, scores={"nut": 0.6}), images, grey)[0]] == ["gear", "nut"]
+    lower = detect(make(yolo, path, score=0.95, scores={"Nut": 0.15}), images, grey)[0]
+    assert [(b.label, round(b.score, 2)) for b in lower] == [("nut", 0.7), ("nut", 0.5), ("nut", 0.2)]
+
+
+def test_a_score_for_a_class_that_the_model_does_not_have_is_an_error(tmp_path):
+    path = fixed(tmp_path / "m.onnx", v8(), metadata=ultralytics())
+    with pytest.raises(ConfigError, match="no class 'bolt'") as error:
+        make(yolo, path, scores={"bolt": 0.5})
+    assert "screw, nut, gear" in str(error.value.hint)
+
+
+def test_classes_without_names_have_their_numbers_in_scores(tmp_path, images, grey):
+    path = fixed(tmp_path / "m.onnx", v8())
+    assert [b.label for b in detect(make(yolo, path, scores={"1": 0.6}), images, grey)[0]] == ["2", "1"]
+
+
+def test_suppression_may_be_agnostic_of_classes(tmp_path, images, grey):
+    path = fixed(tmp_path / "m.onnx", v8(), metadata=ultralytics())
+    found = detect(make(yolo, path, agnostic=True), images, grey)[0]
+    assert [(b.label, round(b.score, 2)) for b in found] == [("gear", 0.9), ("nut", 0.5)]
+
+
+@pytest.mark.parametrize("table", [{"tile": 8}, {"overlap": 1.0}, {"score": 2}, {"iou": -1}, {"scores": {"a": 7}}])
+def test_settings_that_cannot_be_are_refused(tmp_path, table):
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"path": "m.onnx", **table}, yolo.YoloSettings)

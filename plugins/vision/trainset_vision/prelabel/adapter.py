@@ -16,8 +16,17 @@ from trainset.core.model import Item
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, Session
 from trainset.plugins import Context, Limits
-from trainset_vision.modality import MAX_PIXELS, read_rgb
-from trainset_vision.prelabel.preprocess import Placement, Preprocess, image_input, load_tensor, override, tensor_of
+from trainset_vision.media.items import read_item
+from trainset_vision.prelabel.preprocess import (
+    MOST_SIDE,
+    ImageInput,
+    Placement,
+    Preprocess,
+    image_input,
+    load_tensor,
+    override,
+    tensor_of,
+)
 
 GPU_BATCH = 8
 MOST_CLASSES = 1_000_000
@@ -42,11 +51,13 @@ class ModelSettings(msgspec.Struct, kw_only=True, frozen=True, rename="kebab"):
 class ImageModel:
     """An image model as a `Prelabeler`, all but `decode`."""
 
-    def __init__(self, settings: ModelSettings, default: Preprocess) -> None:
+    def __init__(self, settings: ModelSettings, default: Preprocess, takes: ImageInput | None = None) -> None:
+        """`takes` is the input for images, where the model has others beside it."""
         self.session = Session(Path(settings.path), settings.providers)
         self.info = self.session.info
-        if (takes := image_input(self.info)) is None:
+        if (takes := takes or image_input(self.info)) is None:
             raise unfit(self.info, "a model of images")
+        self.takes = takes
         self.preprocess = override(default, settings.preprocess, takes, self.info.path.name)
         self.names = settings.names or class_names(self.info)
 
@@ -63,12 +74,11 @@ class ImageModel:
         return self.session.providers
 
     def prepare(self, item: Item, context: Context) -> Prepared:
-        """Read an image, a JPEG no larger than needed, and make the tensor. Thread-safe; MediaError names the file."""
+        """Read an image, no larger than needed, and make the tensor. Thread-safe; MediaError names the file."""
         path = context.media.path(item)
         width, height = item.meta.get("width"), item.meta.get("height")
         size = (int(width), int(height)) if width and height else None
-        limit = max(MAX_PIXELS, size[0] * size[1] if size else 0)
-        return load_tensor(self.preprocess, lambda least: read_rgb(path, least, max_pixels=limit), size, str(path))
+        return load_tensor(self.preprocess, lambda least: read_item(path, item, least), size, str(path))
 
     def infer(self, batch: Sequence[Prepared]) -> Sequence[Output]:
         """Run the model: each item's part of every output. Thread-safe; ModelError where a run fails."""
@@ -79,25 +89,39 @@ class ImageModel:
         tensors = [tensor for tensor, _ in batch]
         size = self.session.batch or len(tensors)
         stacked = np.stack(tensors + [np.zeros_like(tensors[0])] * (size - len(tensors)))
-        arrays = self.session.run({self.info.inputs[0].name: stacked})
+        placements = [placement for _, placement in batch]
+        parts = self.parts(self.session.run(self.feeds(stacked, placements)), size)
+        return list(zip(parts, placements, strict=False))
+
+    def feeds(self, stacked: NDArray[Any], placements: Sequence[Placement]) -> dict[str, NDArray[Any]]:
+        """What goes into the model for a batch of tensors, which may be longer than its placements: the rest is zeros.
+
+        A model that also takes the size of images, for one, overrides this.
+        """
+        return {self.takes.name: stacked}
+
+    def parts(self, arrays: Arrays, size: int) -> list[Arrays]:
+        """Each item's part of every output of a batch of this size; ModelError where an output has no such axis.
+
+        A model whose outputs have no batch axis overrides this.
+        """
         for tensor, array in zip(self.info.outputs, arrays, strict=True):
             if array.ndim == 0 or len(array) != size:
                 raise ModelError(
                     f"{self.info.path.name}: output {tensor.name!r} has shape {list(array.shape)} for a batch of {size}",
                     hint="export the model with a fixed batch of 1",
                 )
-        return [([array[i] for array in arrays], placement) for i, (_, placement) in enumerate(batch)]
+        return [[array[i] for array in arrays] for i in range(size)]
 
-    def sound(self, output: Output) -> tuple[NDArray[Any], Placement]:
-        """The first output of one item, in floats of at least 32 bits; ModelError where they are not finite."""
-        arrays, placement = output
-        first = arrays[0].astype(np.float32) if arrays[0].dtype == np.float16 else arrays[0]
-        if not np.isfinite(first).all():
+    def sound(self, arrays: Arrays, which: int = 0) -> NDArray[Any]:
+        """One output of one item, in floats of at least 32 bits; ModelError where they are not finite."""
+        found = arrays[which].astype(np.float32) if arrays[which].dtype == np.float16 else arrays[which]
+        if not np.isfinite(found).all():
             raise ModelError(
-                f"{self.info.path.name}: output {self.info.outputs[0].name!r} has NaN or infinite values",
+                f"{self.info.path.name}: output {self.info.outputs[which].name!r} has NaN or infinite values",
                 hint="check `preprocess`, or export the model in float32",
             )
-        return first, placement
+        return found
 
     def check_names(self, count: int) -> None:
         """ModelError where the model scores another number of classes than there are names."""
@@ -125,7 +149,7 @@ def class_names(info: ModelInfo) -> tuple[str, ...] | None:
     A number that the table leaves out has itself for a name.
     """
     for key in ("names", "labels", "classes"):
-        found = _literal(info.metadata.get(key, ""))
+        found = literal(info.metadata.get(key, ""))
         if isinstance(found, Mapping):
             numbered = {int(k): v for k, v in found.items() if str(k).isdecimal()}
             size = max(numbered, default=-1) + 1
@@ -136,9 +160,17 @@ def class_names(info: ModelInfo) -> tuple[str, ...] | None:
 
 
 def declared_size(info: ModelInfo) -> tuple[int, int] | None:
-    """The (width, height) that Ultralytics' tools write into the metadata as `imgsz`, None where they did not."""
-    found = _literal(info.metadata.get("imgsz", ""))
-    if isinstance(found, list | tuple) and len(found) == 2 and all(isinstance(n, int) and n > 0 for n in found):
+    """The (width, height) that Ultralytics' tools write into the metadata as `imgsz`, None where they did not.
+
+    ModelError for a size that no picture is made to.
+    """
+    found = literal(info.metadata.get("imgsz", ""))
+    if isinstance(found, list | tuple) and len(found) == 2 and all(isinstance(n, int) for n in found):
+        if not 0 < min(found) <= max(found) <= MOST_SIDE:
+            raise ModelError(
+                f"{info.path.name}: its metadata gives the input size {str(found)[:80]}, and sides are 1 to {MOST_SIDE:,} pixels",
+                hint="export the model again",
+            )
         return found[1], found[0]
     return None
 
@@ -153,7 +185,7 @@ def unfit(info: ModelInfo, what: str) -> ModelError:
     )
 
 
-def _literal(text: str) -> Any:
+def literal(text: str) -> Any:
     """A Python or JSON literal, None where it is none."""
     try:
         return ast.literal_eval(text)

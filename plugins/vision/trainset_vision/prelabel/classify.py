@@ -8,17 +8,14 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from trainset.core.model import Class, Item, Task
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
 from trainset.plugins import Recognition
 from trainset_vision.prelabel.adapter import ImageModel, ModelSettings, Output, class_names, declared_size, probe, unfit
+from trainset_vision.prelabel.numbers import IMAGENET, sigmoid, softmax
 from trainset_vision.prelabel.preprocess import ImageInput, Preprocess, image_input
-
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Mean and standard deviation of ImageNet's training images, RGB in 0..1."""
 
 Values = Literal["logits", "probabilities"]
 
@@ -81,12 +78,11 @@ class Classify(ImageModel):
 
     def decode(self, output: Output, item: Item) -> Sequence[Class]:
         """The best class with its probability, or every class from the threshold on where the task takes `many`."""
-        array, _ = self.sound(output)
-        scores = array.reshape(-1).astype(np.float64)
+        scores = self.sound(output[0]).reshape(-1).astype(np.float64)
         if len(scores) != self._count:
             raise ModelError(f"{self.info.path.name}: {len(scores)} scores, but {self._count} classes")
         if self.values == "logits":
-            scores = _sigmoid(scores) if self._many else _softmax(scores)
+            scores = sigmoid(scores) if self._many else softmax(scores)
         elif scores.min() < -1e-3 or scores.max() > 1 + 1e-3:
             raise ModelError(
                 f"{self.info.path.name}: scores from {scores.min():.3g} to {scores.max():.3g} are no probabilities",
@@ -142,21 +138,10 @@ def _values(info: ModelInfo, pre: Preprocess, task: Task) -> tuple[Values, str]:
     if operator in ("Softmax", "Sigmoid"):
         return "probabilities", f"its last operator is {operator}: the scores are probabilities"
     arrays = probe(info.path, pre)
-    if arrays is None:
+    if arrays is None or not arrays[0].size:
         return "logits", "the scores are taken as logits"
     first = arrays[0].reshape(len(arrays[0]), -1).astype(np.float64)
     if first.min() >= 0 and np.abs(first.sum(axis=1) - 1).max() <= 1e-3:
         return "probabilities", "on an even grey picture the scores sum to 1: they are probabilities"
     squash = "a sigmoid for each" if task.many else "softmax"
     return "logits", f"on an even grey picture the scores do not sum to 1: they are logits, and {squash} follows"
-
-
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    powers = np.exp(logits - logits.max())
-    found: NDArray[np.float64] = powers / powers.sum()
-    return found
-
-
-def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = 1 / (1 + np.exp(-logits.clip(-60, 60)))
-    return found

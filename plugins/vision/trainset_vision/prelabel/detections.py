@@ -1,100 +1,186 @@
-"""From a detector's candidates to boxes: threshold, non-maximum suppression, and the way back to the image."""
+"""From a detector's candidates to annotations: threshold, non-maximum suppression, and the way back to the image."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from itertools import islice
+from typing import Annotated, Any
 
-import cv2
 import numpy as np
+from msgspec import Meta, field
 from numpy.typing import NDArray
 
-from trainset.errors import ModelError
-from trainset_vision.annotations import Box
-from trainset_vision.prelabel.adapter import ImageModel, ModelSettings
-from trainset_vision.prelabel.preprocess import Placement
+from trainset.core.model import Annotation, Item
+from trainset.errors import ConfigError, ModelError
+from trainset.plugins import Context, chunks
+from trainset_vision.media.items import open_item
+from trainset_vision.prelabel.adapter import Arrays, ImageModel, ModelSettings, Prepared
+from trainset_vision.prelabel.candidates import Candidates, joined
+from trainset_vision.prelabel.preprocess import ImageInput, Placement, Preprocess, changed
+from trainset_vision.prelabel.seams import merged
+from trainset_vision.prelabel.shapes import Boxes
+from trainset_vision.prelabel.views import Part, Views, one_large, through_windows
 
 CANDIDATES = 30_000
 """How many candidates suppression looks at, the best first: it takes quadratic time where a model fires everywhere."""
 
-GRIDS = ((8, 16, 32), (8, 16, 32, 64))
-"""The strides of the grids that YOLO detectors have."""
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class DetectorSettings(ModelSettings, kw_only=True, frozen=True):
-    """Settings of every detector: the `score` from which objects are proposed, the overlap (`iou`) above which the
-    lower-scored of two boxes of one class is dropped, and how many objects an image may have."""
+    """Settings of every detector: the `score` from which objects are proposed, with exceptions by class name in
+    `scores`; the overlap (`iou`) above which the lower-scored of two objects of one class is dropped, or of any two
+    where that is to be `agnostic` of classes; and how many objects an image may have.
 
-    score: float = 0.25
-    iou: float = 0.5
+    Images larger than `tile` pixels are looked at through windows of that size, which share `overlap` of their side;
+    true stands for the size of the model's input. With `flips` each is looked at in the mirror too.
+    """
+
+    score: Share = 0.25
+    scores: dict[str, Share] = field(default_factory=dict)
+    iou: Share = 0.5
+    agnostic: bool = False
     max_detections: int = 300
+    tile: bool | Annotated[int, Meta(ge=32)] = False
+    overlap: Annotated[float, Meta(ge=0, le=0.9)] = 0.2
+    flips: bool = False
 
 
 class Detector(ImageModel):
-    """An image model whose answers are boxes."""
+    """An image model whose answers are objects: what derives from it says how candidates lie in the outputs.
+
+    `shapes` is what objects are besides boxes.
+    """
 
     settings: DetectorSettings
+    shapes: Boxes = Boxes()
 
-    def boxes(
-        self,
-        corners: NDArray[Any],
-        scores: NDArray[Any],
-        classes: NDArray[Any],
-        placement: Placement,
-        *,
-        suppress: bool = True,
-    ) -> list[Box]:
-        """Annotations of candidates, best first, ids `p1`, `p2`, …
+    def __init__(self, settings: DetectorSettings, default: Preprocess, takes: ImageInput | None = None) -> None:
+        super().__init__(settings, default, takes)
+        self.settings = settings
+        self.least = min(settings.score, *settings.scores.values(), settings.score)
+        self._exceptions = self._by_class(settings.scores)
 
-        `corners` `(n, 4)` are left, top, right, bottom in the tensor's pixels, `scores` and `classes` `(n,)`. Boxes are
-        cut at the image's edges, and those without area there are dropped. Coordinates are rounded to 1/100 pixel.
+    def candidates(self, arrays: Arrays) -> Candidates:
+        """The candidates in one item's outputs (without the batch); those whose score is under `least` may be left out.
+
+        ModelError for values or shapes that make no sense.
         """
-        if len(scores) and scores.max() > 1.01:
+        raise NotImplementedError
+
+    def prepare(self, item: Item, context: Context) -> Any:
+        """A tensor, or `Views` where there are several, which `infer` reads. Thread-safe; MediaError names the file."""
+        tile = max(self.preprocess.size) if self.settings.tile is True else self.settings.tile
+        if not (tile or self.settings.flips):
+            return super().prepare(item, context)
+        path = context.media.path(item)
+        with open_item(path, item) as raster:
+            size = raster.size
+        was = (int(item.meta.get("width", size[0])), int(item.meta.get("height", size[1])))
+        if size != was:
+            raise changed(str(path), size, was)
+        windows, factor = through_windows(size, tile or max(size), self.settings.overlap, self.preprocess)
+        if len(windows) == 1 and not self.settings.flips:
+            return super().prepare(item, context)
+        return Views(path, item, size, windows, factor, self.settings.flips)
+
+    def infer(self, batch: Sequence[Any]) -> Sequence[Any]:
+        """Run the model: each item's part of every output, or what was found in its views. Thread-safe; ModelError
+        where a run fails, MediaError where views cannot be read."""
+        plain = iter(super().infer([prepared for prepared in batch if not isinstance(prepared, Views)]))
+        return [self._looked(prepared) if isinstance(prepared, Views) else next(plain) for prepared in batch]
+
+    def decode(self, output: Any, item: Item) -> Sequence[Annotation]:
+        """Annotations in the image's pixels, best first, ids `p1`, `p2`, …, coordinates rounded to 1/100 pixel."""
+        first, second = output
+        if isinstance(first, Candidates):
+            return self.annotations(first, second)
+        return self.annotations(self.found(first, second), second.image)
+
+    def _looked(self, views: Views) -> tuple[Candidates, tuple[int, int]]:
+        """What an image's views show together, and its size. Memory holds a few tensors at a time."""
+        at_once = max(1, self.limits.batch // (1 + views.mirrored))
+        seen: list[tuple[Part, Candidates]] = []
+        with open_item(views.path, views.item) as raster:
+            heavy = views.heavy(raster)
+            with one_large if heavy else nullcontext(), ThreadPoolExecutor(self.limits.concurrency) as pool:
+                groups = chunks(views.tensors(raster, self.preprocess), at_once)
+                while share := list(islice(groups, self.limits.concurrency if heavy else 1)):
+                    for some in pool.map(self._seen, share) if heavy else map(self._seen, share):
+                        seen += some
+        settings = self.settings
+        found = merged(seen, views.size, self.shapes, settings.iou, settings.agnostic)
+        return found.take(np.arange(min(len(found), settings.max_detections))), views.size
+
+    def _seen(self, group: Sequence[tuple[Part, list[Prepared]]]) -> list[tuple[Part, Candidates]]:
+        """What some windows show, each as it is and in the mirror."""
+        outputs = iter(super().infer([prepared for _, views in group for prepared in views]))
+        seen = []
+        for window, views in group:
+            found = joined([self.found(*next(outputs)) for _ in views]).best_first()
+            if len(views) > 1:
+                found = found.take(self.shapes.survivors(found, self.settings.iou, self.settings.agnostic))
+            seen.append((window, found))
+        return seen
+
+    def found(self, arrays: Arrays, placement: Placement) -> Candidates:
+        """What one tensor shows, best first, in the image's pixels: cut at its edges, without what has no area there."""
+        candidates = self.candidates(arrays)
+        self._check(candidates)
+        likely = np.flatnonzero(candidates.scores >= self._least(candidates.classes))
+        kept = candidates.take(likely[np.argsort(-candidates.scores[likely], kind="stable")][:CANDIDATES])
+        if not kept.suppressed:
+            kept = kept.take(self.shapes.survivors(kept, self.settings.iou, self.settings.agnostic))
+        corners = placement.to_image(kept.corners).round(2)
+        inside = np.flatnonzero((corners[:, 2:] > corners[:, :2]).all(axis=1))
+        return self.shapes.placed(kept.take(inside[: self.settings.max_detections]), arrays, placement)
+
+    def annotations(self, found: Candidates, image: tuple[int, int]) -> list[Annotation]:
+        """Annotations of placed candidates, best first."""
+        annotations: list[Annotation] = []
+        extras = [None] * len(found) if found.extra is None else found.extra
+        corners = found.corners.round(2) + 0.0  # turns -0.0 into 0.0
+        for box, extra, score, index in zip(
+            corners.tolist(), extras, found.scores.tolist(), found.classes.tolist(), strict=True
+        ):
+            common = {
+                "id": f"p{len(annotations) + 1}",
+                "label": self.label(int(index)),
+                "score": round(min(1.0, score), 4),
+            }
+            annotation = self.shapes.annotation(tuple(box), extra, image, common)
+            if annotation is not None:
+                annotations.append(annotation)
+        return annotations
+
+    def _check(self, found: Candidates) -> None:
+        name = self.info.path.name
+        if not (np.isfinite(found.scores).all() and np.isfinite(found.corners).all()):
+            raise ModelError(f"{name} returns boxes or scores that are NaN or infinite", hint="check `preprocess`")
+        if len(found) and found.scores.max() > 1.01:
             raise ModelError(
-                f"{self.info.path.name}: scores up to {scores.max():.3g} are no probabilities",
+                f"{name}: scores up to {found.scores.max():.3g} are no probabilities",
                 hint="export the model with its sigmoid, or choose another adapter with `model add --prelabeler`",
             )
-        order = np.argsort(-scores, kind="stable")
-        order = order[scores[order] >= self.settings.score][:CANDIDATES]
-        if suppress:
-            order = order[_survivors(corners[order], scores[order], classes[order], self.settings.iou)]
-        rounded = placement.to_image(corners[order]).round(2) + 0.0  # turns -0.0 into 0.0
-        found: list[Box] = []
-        for (left, top, right, bottom), score, index in zip(
-            rounded.tolist(), scores[order].tolist(), classes[order].tolist(), strict=True
-        ):
-            if right > left and bottom > top and len(found) < self.settings.max_detections:
-                found.append(
-                    Box(
-                        id=f"p{len(found) + 1}",
-                        label=self.label(int(index)),
-                        score=round(min(1.0, score), 4),
-                        box=(left, top, round(right - left, 2), round(bottom - top, 2)),
-                    )
-                )
-        return found
 
+    def _by_class(self, scores: Mapping[str, float]) -> dict[int, float]:
+        """Exceptions from `score` by class number; ConfigError for a class that the model does not have."""
+        numbers = {name.casefold(): i for i, name in reversed(list(enumerate(self.names or ())))}
+        wrong = [n for n in scores if n.casefold() not in numbers and (self.names or not n.isdecimal())]
+        if wrong:
+            known = f"the classes of {self.info.path.name} are {', '.join(self.names[:20])}" if self.names else ""
+            raise ConfigError(
+                f"scores: {self.info.path.name} has no class {wrong[0]!r}", hint=known or "name its classes by number"
+            )
+        return {numbers[n.casefold()] if self.names else int(n): score for n, score in scores.items()}
 
-def from_centers(boxes: NDArray[Any]) -> NDArray[np.float64]:
-    """`(n, 4)` centre x, centre y, width, height as left, top, right, bottom."""
-    center, half = boxes[:, :2].astype(np.float64), boxes[:, 2:].astype(np.float64) / 2
-    return np.concatenate([center - half, center + half], axis=1)
-
-
-def cells(size: tuple[int, int], strides: tuple[int, ...]) -> int:
-    """How many grid cells a detector with these strides has on an input of (width, height)."""
-    return sum((size[0] // s) * (size[1] // s) for s in strides)
-
-
-def in_pixels(output: NDArray[Any], size: tuple[int, int]) -> bool:
-    """Whether the centres in `(batch, n, 4 or more)` are pixels of an input of this size: offsets within grid cells stay
-    within a few units."""
-    return bool(np.abs(output[..., :2]).max() > min(size) / 4)
-
-
-def _survivors(corners: NDArray[Any], scores: NDArray[Any], classes: NDArray[Any], iou: float) -> NDArray[np.intp]:
-    """Greedy non-maximum suppression within each class: the indices that stay, best first."""
-    if not len(corners):
-        return np.empty(0, np.intp)
-    sizes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).astype(np.float64)
-    keep = cv2.dnn.NMSBoxesBatched(sizes.tolist(), scores.tolist(), classes.astype(int).tolist(), -1.0, iou)
-    return np.sort(np.asarray(keep, np.intp).reshape(-1))
+    def _least(self, classes: NDArray[Any]) -> NDArray[np.float64] | float:
+        """The score from which each candidate is proposed."""
+        if not self._exceptions:
+            return self.settings.score
+        least = np.full(len(classes), self.settings.score)
+        for index, score in self._exceptions.items():
+            least[classes == index] = score
+        return least

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import cv2
@@ -11,12 +11,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from trainset.errors import ConfigError, MediaError
+from trainset.errors import ConfigError, MediaError, ModelError
 from trainset.onnx import ModelInfo
+from trainset_vision.media.shrink import FACTORS
 
 Pixels = NDArray[np.uint8]
-DRAFTS = (1, 2, 4, 8)
-"""The factors by which a JPEG may have been decoded smaller."""
+MOST_SIDE = 8192
+"""The longest side, in pixels, of a picture that a model is given: what is more is a mistake that fills the memory."""
 
 
 class Preprocess(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -49,17 +50,40 @@ class Preprocess(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
 
 @dataclass(frozen=True)
 class Placement:
-    """Where an image lies in a tensor: `x_tensor = x_image * scale + offset`; `image` is its (width, height) in pixels."""
+    """Where an image lies in a tensor: `x_tensor = x_image * scale + offset`; a negative scale mirrors it.
+
+    `image` is its (width, height) in pixels. `window` is the part of it that the tensor shows, left, top, right, bottom:
+    None for all of it.
+    """
 
     scale: tuple[float, float]
     offset: tuple[float, float]
     image: tuple[int, int]
+    window: tuple[int, int, int, int] | None = None
 
     def to_image(self, corners: NDArray[Any]) -> NDArray[np.float64]:
-        """`(n, 4)` left, top, right, bottom in the tensor's pixels as `(n, 4)` in the image's, cut at its edges."""
-        points = (corners.reshape(-1, 2, 2).astype(np.float64) - self.offset) / self.scale
-        found: NDArray[np.float64] = points.clip(0, self.image).reshape(-1, 4)
+        """`(n, 4)` left, top, right, bottom in the tensor's pixels as `(n, 4)` in the image's, cut at the edges of what
+        the tensor shows."""
+        points = self.points(corners.reshape(-1, 2, 2))
+        if min(self.scale) < 0:
+            points.sort(axis=1)
+        low, high = ((0, 0), self.image) if self.window is None else (self.window[:2], self.window[2:])
+        found: NDArray[np.float64] = points.clip(low, high).reshape(-1, 4)
         return found
+
+    def points(self, places: NDArray[Any]) -> NDArray[np.float64]:
+        """`(..., 2)` x and y in the tensor's pixels as `(..., 2)` in the image's, wherever that is."""
+        found: NDArray[np.float64] = (places.astype(np.float64) - self.offset) / self.scale
+        return found
+
+    def mirrored(self, width: int) -> Placement:
+        """The placement in a tensor of this width that shows the same from right to left."""
+        return replace(self, scale=(-self.scale[0], self.scale[1]), offset=(width - self.offset[0], self.offset[1]))
+
+    def within(self, window: tuple[int, int, int, int], image: tuple[int, int]) -> Placement:
+        """The placement of a larger image, of which this one is the part left, top, right, bottom."""
+        offset = tuple(o - at * s for o, at, s in zip(self.offset, window[:2], self.scale, strict=True))
+        return replace(self, offset=(offset[0], offset[1]), image=image, window=window)
 
 
 @dataclass(frozen=True)
@@ -73,15 +97,21 @@ class ImageInput:
     size: tuple[int, int] | None
 
 
-def image_input(info: ModelInfo) -> ImageInput | None:
-    """A model's only input if it takes images; None for other models."""
-    if len(info.inputs) != 1 or len(info.inputs[0].shape) != 4:
+def image_input(info: ModelInfo, *, alone: bool = True) -> ImageInput | None:
+    """A model's only input if it takes images; None for other models. Not `alone`: its only one of four axes."""
+    found = [tensor for tensor in info.inputs if len(tensor.shape) == 4]
+    if len(found) != 1 or (alone and len(info.inputs) != 1):
         return None
-    tensor = info.inputs[0]
+    tensor = found[0]
     for axes, channels, height, width in (("NCHW", 1, 2, 3), ("NHWC", 3, 1, 2)):
         depth, h, w = (tensor.shape[axis] for axis in (channels, height, width))
+        if isinstance(depth, str) and "channel" in depth:
+            depth = 3
         if depth in (1, 3) and tensor.dtype in ("float32", "float16", "uint8"):
             size = (w, h) if isinstance(w, int) and isinstance(h, int) and min(w, h) > 0 else None
+            if size and max(size) > MOST_SIDE:
+                raise ModelError(f"{info.path.name} takes pictures of {w}×{h}, and sides are {MOST_SIDE:,} pixels at most",
+                                 hint="export the model for smaller ones")  # fmt: skip
             return ImageInput(tensor.name, axes, int(depth), tensor.dtype, size)  # type: ignore[arg-type]
     return None
 
@@ -99,8 +129,8 @@ def override(default: Preprocess, settings: Mapping[str, Any], takes: ImageInput
 
 
 def _contradiction(pre: Preprocess, takes: ImageInput) -> str:
-    if min(pre.size) < 1:
-        return f"size {list(pre.size)} must be positive"
+    if not 0 < min(pre.size) <= max(pre.size) <= MOST_SIDE:
+        return f"size is {list(pre.size)}, and sides are 1 to {MOST_SIDE:,} pixels"
     if takes.size and takes.size != pre.size:
         return f"size is {list(pre.size)}, but the model takes {list(takes.size)}"
     if takes.depth != pre.depth:
@@ -123,18 +153,23 @@ def load_tensor(
     """Read and preprocess one image of (width, height) `size`, where that is known: the tensor without batch, and where
     the image lies in it.
 
-    `read(at_least)` gives `(h, w, 3)` RGB, which may be `size` divided (rounding up) by 2, 4 or 8 as long as it has
-    `at_least` that (width, height); MediaError where it gives another size.
+    `read(at_least)` gives `(h, w, 3)` RGB, which may be `size` divided (rounding up) by one of `FACTORS` as long as
+    it has `at_least` that (width, height); MediaError where it gives another size.
     """
-    pixels = read(_needed(pre, size) if size else None)
+    pixels = read(needed(pre, size) if size else None)
     height, width = pixels.shape[:2]
     if size is None:
         return tensor_of(pre, pixels, 1, (width, height))
-    for factor in DRAFTS:
+    for factor in FACTORS:
         if (width, height) == (-(-size[0] // factor), -(-size[1] // factor)):
             return tensor_of(pre, pixels, factor, size)
-    raise MediaError(
-        f"{name} is {width}×{height} now, but was registered as {size[0]}×{size[1]}", hint="run `trainset add` again"
+    raise changed(name, (width, height), size)
+
+
+def changed(name: str, now: tuple[int, int], was: tuple[int, int]) -> MediaError:
+    """The error that an image has another (width, height) than it was registered with."""
+    return MediaError(
+        f"{name} is {now[0]}×{now[1]} now, but was registered as {was[0]}×{was[1]}", hint="run `trainset add` again"
     )
 
 
@@ -166,7 +201,7 @@ def _fit(pre: Preprocess, width: int, height: int) -> tuple[tuple[int, int, int,
     return (0, 0, width, height), (round((to_w - w) / 2 - 0.1), round((to_h - h) / 2 - 0.1), w, h)
 
 
-def _needed(pre: Preprocess, size: tuple[int, int]) -> tuple[int, int]:
+def needed(pre: Preprocess, size: tuple[int, int]) -> tuple[int, int]:
     """The (width, height) at which an image must be read so that nothing is enlarged that was not small already."""
     (_, _, w, h), (_, _, to_w, to_h) = _fit(pre, *size)
     return min(size[0], -(-size[0] * to_w // w)), min(size[1], -(-size[1] * to_h // h))

@@ -1,76 +1,82 @@
-"""Detectors of the YOLO family that Ultralytics' tools export: v5, v8 to v12, and those that suppress by themselves."""
+"""Detectors of the YOLO family that Ultralytics' tools export: v5, v8 to v12 and those that suppress by themselves; of
+boxes, instance masks, poses and rotated boxes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
-from trainset.core.model import Item, Task
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from trainset.core.model import Task
 from trainset.errors import ModelError
-from trainset.onnx import ModelInfo, inspect
+from trainset.onnx import inspect
 from trainset.plugins import Question, Recognition
-from trainset_vision.annotations import Box
-from trainset_vision.prelabel.adapter import Output, class_names, declared_size, probe, unfit
-from trainset_vision.prelabel.detections import GRIDS, Detector, DetectorSettings, cells, from_centers, in_pixels
-from trainset_vision.prelabel.preprocess import ImageInput, Preprocess, image_input
-
-Layout = Literal["v5", "v8", "end2end"]
-_SHAPES = {
-    "v5": "one row for each box: centre, size, objectness and class scores",
-    "v8": "one column for each box: centre, size and class scores",
-    "end2end": "one row for each box that is left: corners, score and class",
-}
+from trainset_vision.annotations import Skeleton, skeleton_of
+from trainset_vision.prelabel.adapter import Arrays, class_names, unfit
+from trainset_vision.prelabel.candidates import Candidates, from_centers
+from trainset_vision.prelabel.detections import Detector, DetectorSettings
+from trainset_vision.prelabel.keypoints import Points
+from trainset_vision.prelabel.masks import Masks
+from trainset_vision.prelabel.rotated import Bounds, Rotated, bounds
+from trainset_vision.prelabel.shapes import Boxes
+from trainset_vision.prelabel.yolo_reading import BASE, KINDS, Layout, Reading, point_order, read
 
 
 class YoloSettings(DetectorSettings, kw_only=True, frozen=True):
-    """`layout` of the output: "v5" is N×(5+classes), "v8" (4+classes)×N, "end2end" N×6; None finds out."""
+    """`layout` of the output: "v5" is N×(5+classes), "v8" (4+classes)×N, "end2end" N×6, each longer by what the kind of
+    model adds; None finds out. `keypoints` are how many points a pose has, and how many numbers each (2 or 3).
+    `tolerance`, in pixels, is how far an outline may be simplified."""
 
     layout: Layout | None = None
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """What a file was read as: several layouts where nothing tells which; `rows` and `columns` of its output, None
-    where the file leaves them open."""
-
-    preprocess: Preprocess
-    layouts: tuple[Layout, ...]
-    evidence: tuple[str, ...]
-    confidence: float
-    rows: int | None
-    columns: int | None
-
-    @property
-    def class_count(self) -> int | None:
-        """How many classes the output has room for, None where that is open or the layout does not fit."""
-        wide, others = {"v5": (self.columns, 5), "v8": (self.rows, 4), "end2end": (None, 0)}[self.layouts[0]]
-        return wide - others if wide and wide > others else None
+    keypoints: tuple[int, int] | None = None
+    tolerance: Annotated[float, Meta(ge=0)] = 1.0
 
 
 def recognise(path: Path, task: Task) -> Recognition | None:
     """A Ultralytics export by its metadata, or a detector whose output shape is telling; None for anything else.
 
-    ModelError where the metadata says that it is one, but contradicts the output.
+    ModelError where the metadata says that it is one, but contradicts the output or finds other things than the task's.
     """
-    if task.type != "box":
+    if task.type not in KINDS:
         return None
     info = inspect(path)
-    reading = _read(info)
+    said = info.metadata.get("task")
+    if said in KINDS["box"] and said not in KINDS[task.type]:
+        raise ModelError(
+            f"{path.name} is a model for task {said}, as its metadata says, and cannot propose what task {task.name!r} "
+            f"of type {task.type} asks for",
+            hint=f"it serves tasks of type {' or '.join(t for t, kinds in KINDS.items() if said in kinds)}",
+        )
+    skeleton = skeleton_of(task)
+    reading = read(info, task, skeleton)
     if reading is None:
         return None
     names, (layout, *others) = class_names(info), reading.layouts
-    settings = {"preprocess": reading.preprocess.table()}
+    settings: dict[str, object] = {"preprocess": reading.preprocess.table()}
+    evidence, questions = reading.evidence, []
     if others:
-        choices = "; ".join(f"{name}: {_SHAPES[name]}" for name in reading.layouts)
-        questions = (Question("layout", f"it is not clear how it writes boxes ({choices})", reading.layouts),)
-        return Recognition(reading.evidence, settings, names, questions=questions, confidence=reading.confidence)
+        choices = "; ".join(f"{name}: {reading.described(name)}" for name in reading.layouts)
+        questions.append(Question("layout", f"it is not clear how it writes boxes ({choices})", reading.layouts))
+    else:
+        settings["layout"] = layout
+        evidence = (*evidence, f"layout {layout}: {reading.described(layout)}")
+    if len(reading.keypoints) > 1:
+        shapes = [f"[{points},{each}]" for points, each in reading.keypoints]
+        questions.append(Question("keypoints", "it is not clear how many keypoints of how many numbers it has", shapes))
+    elif reading.keypoints:
+        settings["keypoints"] = list(reading.keypoints[0])
+        _check_points(path.name, reading.keypoints[0][0], skeleton)
+        if point_order(info, skeleton) is not None:
+            evidence = (*evidence, "its metadata names the points of the task's skeleton")
     return Recognition(
-        evidence=(*reading.evidence, f"layout {layout}: {_SHAPES[layout]}"),
-        settings={"layout": layout, **settings},
+        evidence=evidence,
+        settings=settings,
         classes=names,
-        class_count=len(names) if names else reading.class_count,
+        class_count=None if questions else len(names) if names else reading.class_count,
+        questions=questions,
         confidence=reading.confidence,
     )
 
@@ -78,120 +84,92 @@ def recognise(path: Path, task: Task) -> Recognition | None:
 class Yolo(Detector):
     """A YOLO detector whose boxes come in the tensor's pixels and whose scores are probabilities."""
 
+    settings: YoloSettings
+
     def __init__(self, settings: YoloSettings, task: Task) -> None:
-        self.settings = settings
-        reading = _read(inspect(Path(settings.path)), settings.layout)
-        if reading is None:
-            raise unfit(inspect(Path(settings.path)), "a YOLO detector")
+        skeleton = skeleton_of(task)
+        info = inspect(Path(settings.path))
+        reading = read(info, task, skeleton, settings.layout, settings.keypoints)
+        if reading is None or len(reading.keypoints) > 1:
+            raise unfit(info, f"a YOLO detector for tasks of type {task.type}")
         super().__init__(settings, reading.preprocess)
         self.layout = reading.layouts[0]
+        self._reading = reading
+        if reading.kind == "pose":
+            _check_points(info.path.name, reading.keypoints[0][0], skeleton)
+        self.shapes = _shapes(reading, task, skeleton, self.preprocess.size, settings.tolerance)
+        self._order = point_order(info, skeleton)
+        self._plain = type(self.shapes) is Boxes
         if reading.class_count is not None:
             self.check_names(reading.class_count)
 
-    def decode(self, output: Output, item: Item) -> Sequence[Box]:
-        """Boxes in the image's pixels, best first; ModelError for values or shapes that make no sense."""
-        array, placement = self.sound(output)
-        rows, columns = array.shape if array.ndim == 2 else (0, 0)
-        if (rows if self.layout == "v8" else columns) < 5 or (self.layout == "end2end" and columns != 6):
+    def candidates(self, arrays: Arrays) -> Candidates:
+        """Boxes as the layout has them."""
+        array = self.sound(arrays, self._reading.outputs.boxes)
+        array = array.T if self.layout == "v8" and array.ndim == 2 else array
+        if isinstance(self.shapes, Masks):
+            self.sound(arrays, self.shapes.which)
+        adds, base = self._adds(arrays), BASE[self.layout]
+        classes = array.shape[-1] - base - adds
+        if array.ndim != 2 or (classes != 0 if self.layout == "end2end" else classes < 1):
+            shape = list(arrays[self._reading.outputs.boxes].shape)
             raise ModelError(
-                f"{self.info.path.name}: an output of shape {list(array.shape)} is not of layout {self.layout}",
+                f"{self.info.path.name}: an output of shape {shape} is not of layout {self.layout}",
                 hint="set `layout` in its settings in trainset.toml",
             )
         if self.layout == "end2end":
-            return self.boxes(array[:, :4], array[:, 4], array[:, 5], placement, suppress=False)
-        if self.layout == "v8":
-            self.check_names(rows - 4)
-            array = array[:, array[4:].max(axis=0) >= self.settings.score].T
-            scores = array[:, 4:]
-        else:
-            self.check_names(columns - 5)
-            array = array[array[:, 4] >= self.settings.score]
-            scores = array[:, 5:] * array[:, 4:5]
-        return self.boxes(from_centers(array[:, :4]), scores.max(axis=1), scores.argmax(axis=1), placement)
+            return self._candidates(array[:, :4], array[:, 4], array[:, 5].astype(int), array[:, 6:])
+        self.check_names(classes)
+        likely = (array[:, base : base + classes].max(axis=1) if self.layout == "v8" else array[:, 4]) >= self.least
+        array = array[likely]
+        scores = array[:, base : base + classes]
+        if self.layout == "v5":
+            scores = scores * array[:, 4:5]
+        return self._candidates(array[:, :4], scores.max(axis=1), scores.argmax(axis=1), array[:, base + classes :])
+
+    def _candidates(
+        self,
+        boxes: NDArray[np.floating],
+        scores: NDArray[np.floating],
+        classes: NDArray[np.intp],
+        more: NDArray[np.floating],
+    ) -> Candidates:
+        """Boxes and what the kind of model adds, as `shapes` takes it."""
+        suppressed = self.layout == "end2end"
+        if self._reading.kind == "obb":
+            turned = np.concatenate([boxes, np.rad2deg(more)], axis=1)
+            return Candidates(bounds(turned), scores, classes, turned, suppressed)
+        corners = boxes if suppressed else from_centers(boxes)
+        if self._plain:
+            return Candidates(corners, scores, classes, suppressed=suppressed)
+        if self._reading.kind == "pose":
+            points = more.reshape(len(more), *self._reading.keypoints[0])
+            points = points if self._order is None else points[:, self._order]
+            more = points if points.shape[2] == 3 else np.concatenate([points, np.ones_like(points[..., :1])], axis=2)
+        return Candidates(corners, scores, classes, more, suppressed)
+
+    def _adds(self, arrays: Arrays) -> int:
+        """How many numbers each box has beside itself and its scores."""
+        reading = self._reading
+        if reading.outputs.prototypes is not None and reading.kind == "segment":
+            return len(arrays[reading.outputs.prototypes])
+        return {"pose": int(np.prod(reading.keypoints[:1])), "obb": 1}.get(reading.kind, 0)
 
 
-def _read(info: ModelInfo, layout: Layout | None = None) -> _Reading | None:
-    """What the file is, None where it is no detector of this family; `layout` is known where settings give it."""
-    takes = image_input(info)
-    task = info.metadata.get("task")
-    if takes is None or task not in (None, "detect"):
-        return None
-    pre, evidence = _preprocess(info, takes)
-    shape = _shape(info, pre, trial=layout is None)
-    names = class_names(info)
-    if layout or shape is None:
-        rows, columns = shape or (None, None)
-        return _Reading(pre, (layout,), evidence, 1.0, rows, columns) if layout else None
-    if names and (task or "stride" in info.metadata):
-        layouts, why, confidence = _by_names(*shape, len(names), pre)
-        says = "task detect" if task else "a stride"
-        evidence = (
-            f"its metadata has {says} and {len(names)} class names, as Ultralytics' tools write them",
-            *evidence,
-        )
-    else:
-        layouts, why, confidence = _by_grid(*shape, info, pre)
-    if task and names and not layouts:
+def _shapes(reading: Reading, task: Task, skeleton: Skeleton, size: tuple[int, int], tolerance: float) -> Boxes:
+    if reading.kind == "obb":
+        return Rotated() if task.type == "rotated-box" else Bounds()
+    if task.type == "keypoints":
+        return Points(skeleton)
+    if task.type in ("polygon", "mask") and reading.outputs.prototypes is not None:
+        return Masks(size, reading.outputs.prototypes, None if task.type == "mask" else tolerance)
+    return Boxes()
+
+
+def _check_points(name: str, points: int, skeleton: Skeleton) -> None:
+    """ModelError where the model places another number of points than the task names."""
+    if skeleton.points and len(skeleton.points) != points:
         raise ModelError(
-            f"{info.path.name} contradicts itself: its metadata says that it detects {len(names)} classes, but its "
-            f"output is {shape[0]}×{shape[1]}",
-            hint="export the model again",
+            f"{name} places {points} keypoints, but the task's skeleton has {len(skeleton.points)}",
+            hint="list the model's points, in its order, as the task's `points` in trainset.toml",
         )
-    return _Reading(pre, layouts, (*evidence, why), confidence, *shape) if layouts else None
-
-
-def _preprocess(info: ModelInfo, takes: ImageInput) -> tuple[Preprocess, tuple[str, ...]]:
-    """RGB in 0..1 in the middle of a grey square, as these models are trained, and where its size comes from."""
-    size, evidence = takes.size or declared_size(info), ""
-    if size is None:
-        size, evidence = (640, 640), "the input size is open: 640×640 is assumed"
-    elif takes.size is None:
-        evidence = f"its metadata gives the input size {size[0]}×{size[1]}"
-    channels: Literal["RGB", "GREY"] = "RGB" if takes.depth == 3 else "GREY"
-    pre = Preprocess(size=size, channels=channels, layout=takes.layout, dtype=takes.dtype)
-    return pre, (evidence,) if evidence else ()
-
-
-def _shape(info: ModelInfo, pre: Preprocess, *, trial: bool) -> tuple[int, int] | None:
-    """Rows and columns of the first output, from a trial run where the file leaves them open; None for other models.
-
-    Older YOLOv5 exports also return their feature maps, of five dimensions; those are passed over.
-    """
-    first, *others = [t.shape for t in info.outputs]
-    if len(first) != 3 or any(len(shape) != 5 for shape in others):
-        return None
-    if isinstance(first[1], int) and isinstance(first[2], int):
-        return first[1], first[2]
-    arrays = probe(info.path, pre) if trial else None
-    return (arrays[0].shape[1], arrays[0].shape[2]) if arrays and arrays[0].ndim == 3 else None
-
-
-def _by_names(rows: int, columns: int, classes: int, pre: Preprocess) -> tuple[tuple[Layout, ...], str, float]:
-    """The layout that has room for so many classes. N×6 may be one class in three boxes a cell, or suppressed boxes."""
-    why = f"its output of {rows}×{columns} fits {classes} classes"
-    anchored = rows in [3 * cells(pre.size, grid) for grid in GRIDS]
-    if rows == 4 + classes:
-        return ("v8",), why, 1.0
-    if columns == 5 + classes and (columns != 6 or anchored):
-        return ("v5",), why, 1.0
-    return (("end2end",) if columns == 6 else ()), f"its output is {rows}×{columns}", 1.0
-
-
-def _by_grid(rows: int, columns: int, info: ModelInfo, pre: Preprocess) -> tuple[tuple[Layout, ...], str, float]:
-    """The layout whose number of boxes fits the grids of the input."""
-    counts = [cells(pre.size, grid) for grid in GRIDS]
-    why = f"its output is {rows}×{columns}"
-    if rows in [3 * n for n in counts] and columns > 5:
-        return ("v5",), f"{why}: three boxes for each cell of its grids", 0.8
-    if columns in counts and rows > 4:
-        return ("v8",), f"{why}: one box for each cell of its grids", 0.8
-    if rows in counts:
-        arrays = None if "Exp" in info.operators else probe(info.path, pre)
-        alike = columns > 5 and arrays is not None and in_pixels(arrays[0], pre.size)
-        return (("v5",) if alike else ()), f"{why} in pixels, one for each cell of its grids, as YOLOv6 has them", 0.5
-    if columns == 6:
-        return ("end2end",), f"{why}: boxes that are already suppressed", 0.8
-    if min(rows, columns) > 5 and max(rows, columns) >= 4 * min(rows, columns):
-        either: tuple[Layout, ...] = ("v8", "v5") if columns > rows else ("v5", "v8")
-        return either, f"{why}, which no grid of its input size explains", 0.3
-    return (), why, 0.0

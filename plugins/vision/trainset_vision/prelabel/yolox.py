@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainset.core.model import Item, Task
+from trainset.core.model import Task
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
 from trainset.plugins import Recognition
-from trainset_vision.annotations import Box
-from trainset_vision.prelabel.adapter import Output, class_names, probe, unfit
-from trainset_vision.prelabel.detections import GRIDS, Detector, DetectorSettings, cells, from_centers, in_pixels
+from trainset_vision.prelabel.adapter import Arrays, class_names, probe, unfit
+from trainset_vision.prelabel.candidates import GRIDS, Candidates, cells, from_centers, in_pixels
+from trainset_vision.prelabel.detections import Detector, DetectorSettings
 from trainset_vision.prelabel.preprocess import Preprocess, image_input
 
 
@@ -62,7 +61,6 @@ class Yolox(Detector):
     """A YOLOX detector; its scores are probabilities already."""
 
     def __init__(self, settings: YoloxSettings, task: Task) -> None:
-        self.settings = settings
         self.decoded = settings.decoded
         info = inspect(Path(settings.path))
         if (default := _preprocess(info)) is None:
@@ -70,9 +68,9 @@ class Yolox(Detector):
         super().__init__(settings, default)
         self._grids = {len(g): (g, s) for g, s in (_grid(self.preprocess.size, strides) for strides in GRIDS)}
 
-    def decode(self, output: Output, item: Item) -> Sequence[Box]:
-        """Boxes in the image's pixels, best first; ModelError for values or shapes that make no sense."""
-        array, placement = self.sound(output)
+    def candidates(self, arrays: Arrays) -> Candidates:
+        """Boxes decoded on the grids."""
+        array = self.sound(arrays)
         if array.ndim != 2 or len(array) not in self._grids or array.shape[1] < 6:
             width, height = self.preprocess.size
             raise ModelError(
@@ -81,7 +79,7 @@ class Yolox(Detector):
                 hint="check `preprocess.size`, or choose another adapter with `model add --prelabeler`",
             )
         self.check_names(array.shape[1] - 5)
-        likely = np.flatnonzero(array[:, 4] >= self.settings.score)
+        likely = np.flatnonzero(array[:, 4] >= self.least)
         grid, strides = self._grids[len(array)]
         array = array[likely]
         boxes = array[:, :4].astype(np.float64)
@@ -89,7 +87,7 @@ class Yolox(Detector):
             boxes[:, :2] = (boxes[:, :2] + grid[likely]) * strides[likely]
             boxes[:, 2:] = np.exp(boxes[:, 2:].clip(max=20)) * strides[likely]
         scores = array[:, 5:] * array[:, 4:5]
-        return self.boxes(from_centers(boxes), scores.max(axis=1), scores.argmax(axis=1), placement)
+        return Candidates(from_centers(boxes), scores.max(axis=1), scores.argmax(axis=1))
 
 
 def _preprocess(info: ModelInfo) -> Preprocess | None:

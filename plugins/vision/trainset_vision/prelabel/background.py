@@ -1,0 +1,23 @@
+"""A first class that stands for no class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_NAMES = (
+    "background",
+    "__background__",
+    "_background_",
+    "bg",
+    "none",
+    "n/a",
+    "unlabeled",
+    "unlabelled",
+    "void",
+    "ignore",
+)
+
+
+def leads(names: Sequence[str] | None) -> bool:
+    """Whether the first of these class names says background."""
+    return bool(names) and str(names and names[0]).casefold() in _NAMES
