@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 import tomlkit
@@ -427,3 +428,15 @@ def test_links_that_lead_to_themselves_stop_nothing(parts):
     (parts / "media" / "round").symlink_to(".")
     told = trainset("add", "media", "--json", cwd=parts).json()
     assert told["known"] == 6 and "loop.png" in told["skipped"][0]["path"]
+
+
+def test_a_model_with_names_is_mapped_by_index_through_a_table(tmp_path):
+    pytest.importorskip("onnxruntime")
+    from trainset_vision.demo import belt
+
+    root = tmp_path / "parts"
+    trainset("init", root, "--modality", "vision", "--task", "parts:box:one,two", cwd=tmp_path)
+    model = next(Path(belt.__file__).parent.glob("*.onnx"))
+    trainset("model", "add", model, "--name", "belt", "--classes", "by-index", cwd=root)
+    table = tomlkit.parse((root / "trainset.toml").read_text())["models"]["belt"]["classes"]
+    assert list(table.values()) == ["one", "two"]

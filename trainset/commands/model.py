@@ -191,6 +191,8 @@ def _classes(task: Task, found: Recognition, by: str | None, mapped: Sequence[st
             if not mark or task.label(label) is None:
                 raise UsageError(f"--map {cls}{mark}{label}: {label or cls!r} is not a label of task {task.name!r}")
         return {cls: str(task.label(label).id) for cls, _, label in pairs}  # type: ignore[union-attr]
+    if by == "by-index" and found.classes is not None:  # what such a model says are names: its numbers are told here
+        return {found.classes[x.index]: x.id for x in task.active if x.index < len(found.classes)}
     if by is not None:
         return by
     names = {n.casefold() for label in task.active for n in (label.id, label.title)}
