@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,13 +14,14 @@ import msgspec
 
 from trainset.core.blobs import LIMIT
 from trainset.core.codec import with_ids
-from trainset.core.config import HANDLE, NAME, editing, table
+from trainset.core.config import editing, table
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset
 from trainset.core.engine import RunWriter, predicted
-from trainset.core.exporting import SIDECAR, sidecar_of
 from trainset.core.files import chunks, digest, visible
+from trainset.core.kit import problems
 from trainset.core.layout import number_labels
+from trainset.core.lookup import Names, plain
 from trainset.core.model import (
     Annotation,
     Decision,
@@ -29,16 +30,20 @@ from trainset.core.model import (
     ModelHeader,
     RuleHeader,
     Task,
+    Undecoded,
     Verdict,
 )
+from trainset.core.names import HANDLE, NAME
 from trainset.core.pause import collector_paused
 from trainset.core.protocols import Imported, Importer, Problem, Skipped
 from trainset.core.registering import declare, item_of, source_of, split_of
 from trainset.core.routing import HELD_OUT
-from trainset.errors import UsageError
+from trainset.core.sidecar import Sidecar, Told
+from trainset.errors import MediaError, UsageError
 
 As = Literal["decisions", "predictions"]
 _PORTION = 2000
+_SOURCE = "media"
 _OF_STATE: Mapping[str, Verdict | None] = {
     "reviewed": "accepted", "auto-accepted": "accepted", "flagged": "flagged", "excluded": "excluded", "rejected": "rejected",
     "unlabelled": None, "predicted": None, "stale": None, "disputed": None, "partial": None,
@@ -47,7 +52,10 @@ _OF_STATE: Mapping[str, Verdict | None] = {
 
 @dataclass
 class Brought:
-    """What an import did, or would do: items and annotations read, what was new, and every problem."""
+    """What an import did, or would do: items and annotations read, what was new, and every problem.
+
+    `absent` are the items registered by name alone: nobody found their medium.
+    """
 
     items: int = 0
     annotations: int = 0
@@ -59,44 +67,9 @@ class Brought:
     classes: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
+    absent: int = 0
     added_labels: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-
-
-class Names:
-    """The keys of items by the names that files use for them."""
-
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._keys: dict[str, list[str]] = {}
-        for key in keys:
-            base, row = _base(key), key.partition("#")[2]
-            for short in {base, row or base.rpartition(".")[0] or base}:
-                self._keys.setdefault(short, []).append(key)
-
-    def find(self, name: str, same: Callable[[str], bool] = lambda _: False) -> str | None:
-        """The key that this is, else the only one that ends in it, else the only one whose file name, stem or row it is.
-
-        A name with folders that no key has is not cut down to its file name (`dog/1.jpg` is not `cat/1.jpg`), unless
-        that medium is the `same`.
-        """
-        wanted = plain(name)
-        base = _base(wanted)
-        whole = self._keys.get(wanted)
-        keys = whole or self._keys.get(base) or self._keys.get(base.rpartition(".")[0] or base) or []
-        if wanted in keys:
-            return wanted
-        ending = [k for k in keys if k.endswith("/" + wanted)]
-        if len(ending) == 1:
-            return ending[0]
-        if ending or len(keys) != 1:
-            return None
-        return keys[0] if whole or base == wanted or same(keys[0]) else None
-
-
-def _base(name: str) -> str:
-    """A key or name without its folders; a row's key may have slashes of its own."""
-    path, mark, row = name.partition("#")
-    return path.rpartition("/")[2] + mark + row
 
 
 class Finding(TaskContext):
@@ -124,10 +97,7 @@ class Finding(TaskContext):
         )
 
 
-def plain(name: str) -> str:
-    """A name as a relative POSIX path in NFC, without what would lead out of a folder."""
-    path = unicodedata.normalize("NFC", name.replace("\\", "/"))
-    return "/".join(p for p in path.split("/") if p not in ("", ".", "..") and not p.endswith(":"))
+_Read = tuple[str, Imported, Sequence[Annotation]]
 
 
 class Importing:
@@ -151,39 +121,45 @@ class Importing:
         self.report = Brought()
         self._items = dataset.writer(dataset.header("items", origin="import"))
         self._context = Finding(dataset, task)
-        self._told = _sidecar(src)
-        self._told_by_base: dict[str, list[tuple[str, Mapping[str, Any]]]] | None = None
+        self._sidecar = Sidecar(src)
         self._media_settings = dataset.kit.media_settings(dataset.config.media)
         self._lookup: dict[str, str | None] = {}
+        self._same: set[str | None] = set()
+        self._place = _place(dataset, source or _SOURCE)
         self._fresh: dict[str, Item] = {}
         self._unwritten: list[Item] = []
 
     # -- labels ---------------------------------------------------------------------------------------------
 
-    def settle_labels(self, add: bool) -> None:
+    def settle(self, add: bool) -> None:
         """Make sure that the task has the labels that the file uses: all of its classes are added to a task without
-        labels, and to others where `add` says so; else UsageError names those that are missing."""
-        missing = self._missing()
+        labels, and to others where `add` says so; else UsageError names those that are missing. A task also takes from
+        the file what else it says of the question, and the task does not."""
+        with collector_paused():
+            missing = self._missing()
+            if missing and self.task.labels and not add:
+                missing = self._used(missing)
         if missing and self.task.labels and not add:
-            used = {
-                a.label
-                for f in self._importer.read(self._src, self._context)
-                if isinstance(f, Imported)
-                for a in f.annotations
-            }
-            missing = [(index, name) for index, name in missing if name in used]
-            if missing:
-                names = ", ".join(visible(n) for _, n in missing[:8]) + (" …" if len(missing) > 8 else "")
-                raise UsageError(
-                    f"task {self.task.name!r} has no label for {names}", hint="--add-labels adds them to the task"
-                )
-        if not missing:
+            names = ", ".join(visible(n) for _, n in missing[:8]) + (" …" if len(missing) > 8 else "")
+            raise UsageError(
+                f"task {self.task.name!r} has no label for {names}", hint="--add-labels adds them to the task"
+            )
+        told = self._importer.options(self._src, self.task) if hasattr(self._importer, "options") else {}
+        if not missing and not told:
             return
         with editing(self.dataset.root) as document:
-            self.report.added_labels = number_labels(table(document, "tasks", self.task.name, "labels"), missing)
+            own = table(document, "tasks", self.task.name)
+            own.update({name: value for name, value in told.items() if name not in own})
+            self.report.added_labels = number_labels(table(own, "labels"), missing)
         self.dataset.reload()
         self.task = self.dataset.config.task(self.task.name)
         self._context = Finding(self.dataset, self.task)
+
+    def _used(self, labels: Sequence[tuple[int | None, str]]) -> list[tuple[int | None, str]]:
+        """Those of the file's labels that its annotations have."""
+        read = self._importer.read(self._src, self._context)
+        used = {a.label for found in read if isinstance(found, Imported) for a in found.annotations}
+        return [(index, name) for index, name in labels if name in used]
 
     def _missing(self) -> list[tuple[int | None, str]]:
         return [(index, name) for index, name in self._importer.classes(self._src) if self.task.label(name) is None]
@@ -194,17 +170,10 @@ class Importing:
         self.report.added_labels = [name for _, name in missing]
         self._lookup = {name: name for _, name in missing}
 
-    def _label(self, name: str | None) -> str | None:
-        known = str(name)
-        if known not in self._lookup:
-            label = self.task.label(known)
-            self._lookup[known] = label.id if label else None
-        return self._lookup[known]
-
     # -- reading --------------------------------------------------------------------------------------------
 
-    def _read(self) -> Iterator[tuple[str, Imported]]:
-        """(item key, labels) with labels mapped, problems and unknown items dealt with."""
+    def _read(self) -> Iterator[_Read]:
+        """Item key, what was read of it, and its annotations with the task's labels; problems are dealt with."""
         report = self.report
         for found in self._importer.read(self._src, self._context):
             if isinstance(found, Problem):
@@ -213,57 +182,74 @@ class Importing:
             key = self._context.key(found.name, found.path) or self._register(found)
             if key is None:
                 continue
-            found = self._with_labels(found)  # noqa: PLW2901
+            annotations = self._with_labels(found.annotations)
             report.items += 1
-            report.annotations += len(found.annotations)
-            report.classes.update(a.label for a in found.annotations if a.label is not None)
+            report.annotations += len(annotations)
+            report.classes.update([a.label for a in annotations if a.label is not None])
             if found.split:
                 report.splits[found.split] += 1
-            yield key, found
+            yield key, found, annotations
 
-    def _with_labels(self, found: Imported) -> Imported:
+    def _with_labels(self, annotations: Sequence[Annotation]) -> Sequence[Annotation]:
         """The same with the task's labels; annotations of labels that it does not have are left out and counted."""
-        ids = {name: self._label(name) for name in {a.label for a in found.annotations}}
-        if all(name == label for name, label in ids.items()):
-            return found
+        if {a.label for a in annotations} <= self._same:
+            return annotations
         kept = []
-        for annotation in found.annotations:
-            label = ids[annotation.label]
+        for annotation in annotations:
+            label = self._label(annotation.label)
             if label is None:
                 self.report.unknown[str(annotation.label)] += 1
             else:
                 kept.append(msgspec.structs.replace(annotation, label=label))
-        return replace(found, annotations=kept)
+        return kept
+
+    def _label(self, name: str | None) -> str | None:
+        known = str(name)
+        if known not in self._lookup:
+            label = self.task.label(known)
+            self._lookup[known] = label.id if label else None
+            if label and label.id == name:
+                self._same.add(known)
+        return self._lookup[known]
 
     def _register(self, found: Imported) -> str | None:
-        """An item for a medium that the dataset does not know: in place where the importer found it, else by name."""
+        """An item for a medium that the dataset does not know: in place where it is found, else by name."""
         name = plain(found.name)
-        if found.path is not None and found.path.exists():
-            base = (self._src.parent if self._src.is_file() else self._src).resolve()
-            inside = found.path.absolute().is_relative_to(base) or found.path.resolve().is_relative_to(base)
-            source, root = source_of(self.dataset, base if inside else found.path.resolve().parent, self._source)
-            draft = next(iter(self.dataset.kit.modality.scan(found.path, self._media_settings)))
-            item = draft.reason if isinstance(draft, Skipped) else item_of(self.dataset, source, root, draft)
-            if isinstance(item, str):
-                self.report.problems.append(Problem(visible(str(found.path)), item))
+        path, folder = found.path if found.path is not None and found.path.exists() else None, None
+        if path is None and self._place is not None and os.path.isfile(f"{self._place}/{name}"):  # noqa: PTH113
+            path, folder = self._place / name, self._place
+        if path is not None:
+            item = self._in_place(path, folder)
+            if item is None:
                 return None
-            if not self._dry:
-                declare(self.dataset, source, root)
         elif not name or "#" in name:
             self.report.problems.append(Problem(visible(found.name), "this cannot name an item"))
             return None
         else:
-            item = Item(key=f"{self._source or 'media'}/{name}", group=found.group, meta=dict(found.meta))
-        split = (
-            found.split
-            or self._told_of(found.name).get("split")
-            or split_of(found.group or item.key, self.dataset.config.splits)
-        )
+            item = Item(key=f"{self._source or _SOURCE}/{name}", group=found.group, meta=dict(found.meta))
         if item.key not in self._fresh:
+            split = found.split or self._sidecar.of(found.name).split
+            split = split or split_of(found.group or item.key, self.dataset.config.splits)
             self.report.registered += 1
-            self._fresh[item.key] = msgspec.structs.replace(item, split=split)
-            self._unwritten.append(self._fresh[item.key])
+            self.report.absent += path is None
+            self._fresh[item.key] = item = msgspec.structs.replace(item, split=split)
+            self._unwritten.append(item)
         return item.key
+
+    def _in_place(self, path: Path, folder: Path | None = None) -> Item | None:
+        """The item of a medium at `path`, in a source's `folder` if that is known; where it cannot be one, that is a
+        problem."""
+        base = (folder or (self._src.parent if self._src.is_file() else self._src)).resolve()
+        inside = path.absolute().is_relative_to(base) or path.resolve().is_relative_to(base)
+        source, root = source_of(self.dataset, base if inside else path.resolve().parent, self._source)
+        draft = next(iter(self.dataset.kit.modality.scan(path, self._media_settings)))
+        item = draft.reason if isinstance(draft, Skipped) else item_of(self.dataset, source, root, draft)
+        if isinstance(item, str):
+            self.report.problems.append(Problem(visible(str(path)), item))
+            return None
+        if not self._dry:
+            declare(self.dataset, source, root)
+        return item
 
     def _write_items(self) -> None:
         if self._unwritten and not self._dry:
@@ -284,10 +270,10 @@ class Importing:
         writers: dict[str, Any] = {}
         for portion in chunks(self._read(), _PORTION):
             self._write_items()
-            own = self._own([key for key, _ in portion])
+            own = self._own([key for key, _, _ in portion])
             bodies: dict[str, list[bytes]] = {}
-            for key, found in portion:
-                handle, body = self._decision(key, found, own)
+            for one in portion:
+                handle, body = self._decision(one, own)
                 if body is not None:
                     bodies.setdefault(handle, []).append(body)
             for handle, some in bodies.items():
@@ -322,54 +308,43 @@ class Importing:
                 found.setdefault((key, who), []).append(rid)
         return found
 
-    def _told_of(self, name: str, key: str = "") -> Mapping[str, Any]:
-        """What the sidecar says of an item: by the name in the file, by its key, else by a name that the one ends in."""
-        told = self._told.get(name) or self._told.get(key)
-        if told is not None or not self._told:
-            return told or {}
-        if self._told_by_base is None:
-            self._told_by_base = {}
-            for long, entry in self._told.items():
-                self._told_by_base.setdefault(long.rpartition("/")[2], []).append((f"/{long}", entry))
-        rivals = self._told_by_base.get(plain(name).rpartition("/")[2], [])
-        near = [e for long, e in rivals if long.endswith(f"/{plain(name)}") or f"/{plain(name)}".endswith(long)]
-        different = {id(e): e for e in near or [e for _, e in rivals]}
-        return next(iter(different.values())) if len(different) == 1 else {}
-
-    def _decision(self, key: str, found: Imported, own: dict[tuple[str, str], list[str]]) -> tuple[str, bytes | None]:
-        told = self._told_of(found.name, key)
-        state = found.state or told.get("state")
+    def _decision(self, one: _Read, own: Mapping[tuple[str, str], Sequence[str]]) -> tuple[str, bytes | None]:
+        key, found, annotations = one
+        told = self._sidecar.of(found.name, key)
+        state = found.state or told.state
         verdict = found.verdict if state is None else _OF_STATE.get(state, found.verdict)
-        by = [*told.get("decided_by", ()), *([found.reviewer] if found.reviewer else ())]
-        handle = self._reviewer or next((h for h in map(_handle, by) if h), None) or "import"
-        if handle.startswith("rule.") and (self._fresh.get(key) or self.dataset.item(key)).split == HELD_OUT:
+        handle = self._reviewer or self._decider(told, found.reviewer)
+        if handle.startswith("rule.") and self._item(key).split == HELD_OUT:
             verdict = None  # no rule accepts what is measured on
         if verdict is None:
             return handle, None
-        annotations = self._sound(key, found)
         carries = verdict in ("accepted", "corrected")
-        raw = msgspec.Raw(self._stored(annotations)) if carries else msgspec.UNSET
-        before = own.get((key, handle), [])
+        sound = self._sound(key, found.name, annotations)
+        raw = msgspec.Raw(self._stored(sound)) if carries else msgspec.UNSET
+        attributes = dict(found.attributes)
+        before = own.get((key, handle), ())
         if before:
             last, _ = self.dataset.decision(self._head(before))
             same = last.annotations if last.annotations is msgspec.UNSET else bytes(last.annotations)
             if (
                 last.verdict == verdict
                 and same == (raw if raw is msgspec.UNSET else bytes(raw))
-                and last.attributes == dict(found.attributes)
+                and last.attributes == attributes
             ):
                 self.report.unchanged += 1
                 return handle, None
             self.report.superseded += 1
         decision = Decision(
-            item=key,
-            verdict=verdict,
-            on=tuple(before),
-            annotations=raw,
-            attributes=dict(found.attributes),
-            note=found.note,
+            item=key, verdict=verdict, on=tuple(before), annotations=raw, attributes=attributes, note=found.note
         )
         return handle, msgspec.json.encode(decision)
+
+    def _decider(self, told: Told, reviewer: str | None) -> str:
+        by = told.decided_by if reviewer is None else (*told.decided_by, reviewer)
+        return next((handle for handle in map(_handle, by) if handle), None) or "import"
+
+    def _item(self, key: str) -> Item:
+        return self._fresh.get(key) or self.dataset.item(key)
 
     def _stored(self, annotations: Sequence[Annotation]) -> bytes:
         raw = self.dataset.codec.encode(annotations)
@@ -379,13 +354,16 @@ class Importing:
         seen = {target for rid in ids for target in self.dataset.decision(rid)[0].on}
         return next(rid for rid in ids if rid not in seen)
 
-    def _sound(self, key: str, found: Imported) -> tuple[Annotation, ...]:
+    def _sound(self, key: str, name: str, annotations: Sequence[Annotation]) -> Sequence[Annotation]:
         """The annotations that can be an answer, each with an id; the others are problems."""
-        annotations = with_ids(found.annotations)
+        if not annotations:
+            return annotations
+        annotations = with_ids(annotations)
+        decoded = [a for a in annotations if not isinstance(a, Undecoded)]
         fatal: set[str] = set()
-        for problem in self.dataset.kit.modality.check(self._fresh.get(key) or self.dataset.item(key), annotations):
+        for problem in problems(self.dataset.kit, self.task, self._item(key), decoded) if decoded else ():
             what = problem.message if problem.note else f"{problem.message}; it was left out"
-            self.report.problems.append(Problem(f"{found.name}, {problem.where}", what, problem.note))
+            self.report.problems.append(Problem(f"{name}, {problem.where}", what, problem.note))
             if not problem.note:
                 fatal.add(problem.where)
         return tuple(a for a in annotations if a.id not in fatal) if fatal else annotations
@@ -394,28 +372,31 @@ class Importing:
 
     def predictions(self) -> Brought:
         """Record the labels as the predictions of a run."""
-        read = list(self._read())
+        with collector_paused():
+            self._predictions()
+        if self.report.predicted and not self._dry:
+            self.dataset.index.refresh()
+        return self.report
+
+    def _predictions(self) -> None:
+        read = [(key, with_ids(annotations, "p")) for key, _, annotations in self._read()]
         self._write_items()
         self._items.close()
-        content = digest(
-            b"".join(self.dataset.codec.encode(with_ids(found.annotations)) + key.encode() for key, found in read)
-        )
+        content = digest(b"".join(self.dataset.codec.encode(annotations) + key.encode() for key, annotations in read))
         if any(run.model_digest == content for run in self.dataset.runs(self.task).values()):
             self.report.unchanged = len(read)
-            return self.report
+            return
         self.report.predicted = len(read)
         if self._dry:
-            return self.report
+            return
         self.dataset.index.refresh()
         model = ModelHeader(
             name=f"import-{self._format}", digest=content, prelabeler="import", settings={"file": self._src.name}
         )
         with RunWriter(self.dataset, self.task, model) as output:
             for some in chunks(read, _PORTION):
-                output.put([predicted(self.dataset, key, with_ids(found.annotations, "p")) for key, found in some])
+                output.put([predicted(self.dataset, key, annotations) for key, annotations in some])
             output.sync()
-        self.dataset.index.refresh()
-        return self.report
 
 
 def _handle(name: str) -> str | None:
@@ -426,14 +407,10 @@ def _handle(name: str) -> str | None:
     return handle if HANDLE.fullmatch(handle) else None
 
 
-def _sidecar(src: Path) -> Mapping[str, Mapping[str, Any]]:
-    """Where the items of an export of ours stand, by name; empty where there is no such file."""
-    for path in (src / SIDECAR, src.parent / SIDECAR, sidecar_of(src)):
-        try:
-            content = msgspec.json.decode(path.read_bytes())
-            if isinstance(content, dict) and content.get("trainset") == 1 and isinstance(content.get("items"), dict):
-                items: dict[str, dict[str, Any]] = content["items"]
-                return {**{str(told.get("key")): told for told in items.values()}, **items}
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-            continue
-    return {}
+def _place(dataset: Dataset, source: str) -> Path | None:
+    """The folder of a source, where it holds anything."""
+    try:
+        folder = dataset.media.source(source)
+    except MediaError:
+        return None
+    return folder if folder.is_dir() and any(folder.iterdir()) else None

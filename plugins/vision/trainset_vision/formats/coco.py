@@ -1,34 +1,39 @@
-"""COCO boxes: instances and results files.
+"""COCO: instances, keypoints, captions beside them, and results files.
 
 A category's id is its label's export index plus one, both ways. A box is written and read digit by digit.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from msgspec import Raw
+from msgspec import Struct
 
-from trainset.core.model import AttributeValue
+from trainset.core.model import Annotation, AttributeValue, Task
 from trainset.errors import TrainsetError
 from trainset.plugins import ImportContext, Imported, Problem, Recognition
-from trainset_vision.annotations import Box
 from trainset_vision.formats import coco_json as coco
-from trainset_vision.formats.coco_write import CocoExporter
-from trainset_vision.formats.reading import LIMIT, Tally, match, split_name, with_suffixes, wrong_box
+from trainset_vision.formats.coco_places import Places
+from trainset_vision.formats.coco_shapes import Left, Maker, Size, edges_of, maker, points_of
+from trainset_vision.formats.coco_write import CAPTION, CocoExporter
+from trainset_vision.formats.reading import LIMIT, Tally, match, split_name, with_suffixes
 
 __all__ = ["CocoExporter", "CocoImporter"]
 
-_EMPTY = (b"", b"[]", b"[[]]", b"null")
 _EXACT = 1 << 53
 _NUMBERING = 9999
+_IDS = [f"a{n}" for n in range(1, 1025)]
 
 
 class CocoImporter:
-    """Reads an instances file, a folder of them, or a results file."""
+    """Reads an instances or keypoints file, a folder of them, or a results file."""
+
+    def __init__(self) -> None:
+        self._at_hand: tuple[Path, coco.Read] | None = None
 
     def sniff(self, src: Path) -> Recognition | None:
         """JSON that lists images and annotations, or results."""
@@ -43,38 +48,62 @@ class CocoImporter:
         """
         found: dict[int, str] = {}
         for path, _ in _files(src):
-            for category in _categories(path):
+            for category in self._categories(path):
                 found.setdefault(category.id, category.name)
         first = min(found, default=1)
         numbered = first >= 0 and max(found, default=0) <= _NUMBERING
-        return [(number - min(first, 1) if numbered else None, name) for number, name in found.items()]
+        names: dict[str, int | None] = {}
+        for number, name in found.items():
+            names.setdefault(name, number - min(first, 1) if numbered else None)
+        return [(index, name) for name, index in names.items()]
+
+    def options(self, src: Path, task: Task) -> Mapping[str, Any]:
+        """For a task of keypoints the `points` and `edges` of the first category that names its points."""
+        if task.type != "keypoints":
+            return {}
+        for path, _ in _files(src):
+            for category in self._categories(path):
+                if names := points_of(category):
+                    edges = [[names[a - 1], names[b - 1]] for a, b in edges_of(category, len(names))]
+                    return {"points": list(names), "edges": edges}
+        return {}
 
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
         """An item for each listed image (for each image with results); those without annotations have nothing on them."""
+        places = Places(src)
         for path, split in _files(src):
             if coco.looks_like(path) == "results":
                 yield from _read_results(path, context)
             else:
-                yield from _read_instances(path, split)
+                yield from _read_instances(path, self._instances(path), split, places, context)
 
+    def _categories(self, path: Path) -> Sequence[coco.Category]:
+        """The categories of an instances file, or of the one beside a results file; none where there is none."""
+        if coco.looks_like(path) != "results":
+            if self._at_hand is None or self._at_hand[0] != path:
+                self._at_hand = (path, coco.read_instances(path))
+            return self._at_hand[1].listing.categories
+        beside = _beside(path, {result.image_id for result in coco.read_results(path)[0]})
+        return beside.categories if beside is not None else ()
 
-def _categories(path: Path) -> list[coco.Category]:
-    """The categories of an instances file, or of the one beside a results file; none where there is none."""
-    if coco.looks_like(path) != "results":
-        return coco.read_categories(path)
-    beside = _beside(path, {result.image_id for result in coco.read_results(path)[0]})
-    return beside.categories if beside is not None else []
+    def _instances(self, path: Path) -> coco.Read:
+        """The file's content, which is let go with this: that of the file whose classes were asked for last is kept, since
+        most files are one, and its labels are settled first."""
+        kept, self._at_hand = self._at_hand, None
+        return kept[1] if kept is not None and kept[0] == path else coco.read_instances(path)
 
 
 def _instances_in(folder: Path) -> list[Path]:
+    """The instances files in a folder, or else its keypoints files: in data sets of COCO's own they list the same persons,
+    and captions files the same images."""
     found = [
         path
         for pattern in ("*.json", "annotations/*.json", "*/_annotations.coco.json")
         for path in sorted(folder.glob(pattern))
-        if coco.looks_like(path) == "instances"
+        if coco.looks_like(path) == "instances" and not path.name.startswith("captions_")
     ]
-    boxed = {path.parent for path in found if path.name.startswith("instances")}  # beside: the same images' captions
-    return [path for path in found if path.name.startswith("instances") or path.parent not in boxed]
+    named = {path.parent for path in found if path.name.startswith("instances")}
+    return [path for path in found if path.name.startswith("instances") or path.parent not in named]
 
 
 def _files(src: Path) -> list[tuple[Path, str | None]]:
@@ -90,38 +119,43 @@ def _files(src: Path) -> list[tuple[Path, str | None]]:
 def _split(path: Path) -> str | None:
     if path.name == "_annotations.coco.json":
         return split_name(path.parent.name)
-    if named := re.fullmatch(r"instances_(.+?)(?:20\d\d)?", path.stem):
+    if named := re.fullmatch(r"(?:instances|person_keypoints)_(.+?)(?:20\d\d)?", path.stem):
         return split_name(named[1]) or (None if named[1] == "default" else named[1])
     return split_name(path.stem.rstrip("0123456789"))
 
 
-def _read_instances(path: Path, split: str | None) -> Iterator[Imported | Problem]:
-    listing, problems = coco.read_instances(path)
-    yield from problems
+def _read_instances(
+    path: Path, found: coco.Read, split: str | None, places: Places, context: ImportContext
+) -> Iterator[Imported | Problem]:
+    listing = found.listing
+    yield from found.problems
     names: dict[int, str] = {}
     for category in listing.categories:
         if names.setdefault(category.id, category.name) != category.name:
             yield Problem(path.name, f"category {category.id} is both {names[category.id]!r} and {category.name!r}")
-    reader = _Reader(path.name, names)
-    groups = reader.group(listing.annotations)
-    listing.annotations.clear()
-    locate = _locator(path)
-    ids: set[coco.Id] = set()
+    found_of: dict[coco.Id, _Found] = {}
     files: set[str] = set()
     for image in listing.images:
-        if image.id in ids or image.file_name in files:
+        if image.id in found_of or image.file_name in files:
             yield Problem(path.name, f"image {image.id} ({image.file_name}) is listed twice: the first one counts")
             continue
-        ids.add(image.id)
         files.add(image.file_name)
-        objects = groups.pop(image.id, ())
-        boxes = yield from reader.boxes(objects, image.file_name)
-        if boxes or not objects:
+        found_of[image.id] = _Found(image.file_name, _size(image), [])
+    reader = _Reader(path.name, names, maker(context.task, listing.categories))
+    yield from reader.take(listing.annotations, found_of)
+    captions = _captions_beside(path) if _takes_captions(context.task) else {}
+    locate = places.of(path)
+    for image_id, one in found_of.items():
+        if one.shapes or not one.objects:
+            told = captions.get(image_id)
             yield Imported(
-                name=image.file_name, annotations=boxes, path=locate(image.file_name), meta=_size(image), split=split
+                name=one.name,
+                annotations=one.shapes,
+                path=locate(one.name),
+                meta={"width": one.size[1], "height": one.size[0]} if one.size else {},
+                split=split,
+                attributes={CAPTION: "\n".join(told)} if told else {},
             )
-    for unknown, objects in groups.items():
-        reader.tally.add("annotations are of images that the file does not list", f"image {unknown}", len(objects))
     yield from reader.tally.problems(path.name)
 
 
@@ -133,20 +167,28 @@ def _read_results(path: Path, context: ImportContext) -> Iterator[Imported | Pro
     yield from problems
     beside = _beside(path, {result.image_id for result in results})
     if beside is None:
-        reader = _Reader(path.name, {label.index + 1: label.title for label in context.task.labels})
-        files: dict[coco.Id, str] = {}
+        categories = [coco.Category(label.index + 1, label.title) for label in context.task.labels]
+        images: dict[coco.Id, coco.Image] = {}
     else:
-        reader = _Reader(path.name, {category.id: category.name for category in beside.categories})
-        files = {image.id: image.file_name for image in beside.images}
-    for image_id, objects in reader.group(results).items():
-        name, item = files.get(image_id), None
-        if name is None:
-            name, item = match(context, _names_of(image_id, objects[0].file_name))
-            if item is None:
-                reader.tally.add("results are of images that no item is found for", f"image {image_id}", len(objects))
-                continue
-        if boxes := (yield from reader.boxes(objects, name)):
-            yield Imported(name=name, annotations=boxes)
+        categories = beside.categories
+        images = {image.id: image for image in beside.images}
+    names = {category.id: category.name for category in categories}
+    reader = _Reader(path.name, names, maker(context.task, categories, results=True))
+    found_of: dict[coco.Id, _Found] = {}
+    for image_id, named in {result.image_id: result.file_name for result in reversed(results)}.items():
+        listed = images.get(image_id)
+        if listed is not None:
+            found_of[image_id] = _Found(listed.file_name, _size(listed), [])
+            continue
+        name, item = match(context, _names_of(image_id, named))
+        if item is not None:
+            found_of[image_id] = _Found(name, None, [])
+    order = list(dict.fromkeys(result.image_id for result in results))
+    yield from reader.take(results, found_of)
+    for image_id in order:
+        one = found_of.get(image_id)
+        if one is not None and one.shapes:
+            yield Imported(name=one.name, annotations=one.shapes)
     yield from reader.tally.problems(path.name)
 
 
@@ -169,59 +211,69 @@ def _names_of(image_id: coco.Id, file_name: str | None) -> Iterator[str]:
     yield from with_suffixes(str(image_id))
 
 
+def _takes_captions(task: Task) -> bool:
+    return any(a.name == CAPTION and a.type == "text" for a in task.attributes_of("item"))
+
+
+def _captions_beside(path: Path) -> dict[coco.Id, list[str]]:
+    """The captions of each image, where `instances_x.json` has a `captions_x.json` beside it."""
+    other = path.with_name(re.sub(r"^(instances|person_keypoints)_", "captions_", path.name))
+    found: dict[coco.Id, list[str]] = defaultdict(list)
+    if other != path and other.is_file():
+        for one in coco.read_captions(other):
+            found[one.image_id].append(" ".join(one.caption.split()))
+    return found
+
+
+class _Found(Struct, gc=False):
+    """An image, how many objects its file has of it, and those that could be read."""
+
+    name: str
+    size: Size | None
+    shapes: list[Annotation]
+    objects: int = 0
+
+
 class _Reader:
-    """Makes boxes of annotations, and counts what is not read."""
+    """Makes annotations of COCO's objects, and counts what is not read."""
 
-    def __init__(self, where: str, names: Mapping[int, str]) -> None:
+    def __init__(self, where: str, names: Mapping[int, str], make: Maker) -> None:
         self.tally = Tally()
-        self._where, self._names = where, names
+        self._where, self._make = where, make
+        self._names: dict[int | None, str] = dict(names.items())
 
-    def group(self, objects: Iterable[coco.Object]) -> dict[coco.Id, list[coco.Object]]:
-        """Annotations by image. The undecoded bytes are let go, and with them the file's buffer."""
-        groups: dict[coco.Id, list[coco.Object]] = {}
-        segmented = keyed = 0
-        for one in objects:
-            if one.segmentation is not coco.NOTHING:
-                segmented += _holds(one.segmentation)
-                one.segmentation = coco.NOTHING
-            if one.keypoints is not coco.NOTHING:
-                keyed += _holds(one.keypoints)
-                one.keypoints = coco.NOTHING
-            known = groups.get(one.image_id)
-            if known is None:
-                groups[one.image_id] = [one]
-            else:
-                known.append(one)
-        if segmented:
-            self.tally.add("segmentations are not read yet, only their boxes", count=segmented)
-        if keyed:
-            self.tally.add("sets of keypoints are not read yet, only their boxes", count=keyed)
-        return groups
+    def take(self, objects: list[coco.Object], found_of: Mapping[coco.Id, _Found]) -> Iterator[Problem]:
+        """Add what can be read of the objects to the images that they are of; the list is used up.
 
-    def boxes(self, objects: Sequence[coco.Object], image: str) -> Generator[Problem, None, list[Box]]:
-        """The boxes of one image; returned when the Problems are through."""
-        boxes: list[Box] = []
-        for one in objects:
-            label = self._names.get(one.category_id)  # type: ignore[arg-type]
+        They are read in the order of the file, which is how they lie in memory.
+        """
+        make, names = self._make, self._names
+        objects.reverse()
+        while objects:
+            one = objects.pop()
+            found = found_of.get(one.image_id)
+            if found is None:
+                self.tally.add("annotations are of images that are not known", f"image {one.image_id}")
+                continue
+            found.objects += 1
+            label = names.get(one.category_id)
             if label is None:
-                self.tally.add(f"annotations name the category {one.category_id}, which is not listed", image)
-            elif one.bbox is None or len(one.bbox) != 4:
-                self.tally.add("annotations have no box [x, y, width, height]", image)
-            elif wrong := wrong_box(*one.bbox):
-                yield Problem(f"{self._where}: {image}, annotation {one.id}", wrong)
-            else:
-                boxes.append(
-                    Box(
-                        id=f"a{len(boxes) + 1}",
-                        label=label,
-                        score=one.score if one.score is None else self._score(one.score, image),
-                        attributes=self._attributes(one, image) if one.iscrowd or one.attributes else {},
-                        box=one.bbox,
-                    )
-                )
-        if objects and not boxes:
-            self.tally.add("images are left out, since none of their annotations can be read", image)
-        return boxes
+                self.tally.add(f"annotations name the category {one.category_id}, which is not listed", found.name)
+                continue
+            score = one.score if one.score is None else self._score(one.score, found.name)
+            attributes = self._attributes(one, found.name) if one.iscrowd or one.attributes else {}
+            number = len(found.shapes)
+            name = _IDS[number] if number < len(_IDS) else f"a{number + 1}"
+            try:
+                found.shapes.append(make(one, found.size, name, label, score, attributes))
+            except Left as left:
+                if left.many:
+                    self.tally.add(left.message, found.name)
+                else:
+                    yield Problem(f"{self._where}: {found.name}, annotation {one.id}", left.message)
+        for found in found_of.values():
+            if found.objects and not found.shapes:
+                self.tally.add("images are left out, since none of their annotations can be read", found.name)
 
     def _score(self, score: float, image: str) -> float | None:
         if 0 <= score <= 1:
@@ -239,30 +291,6 @@ class _Reader:
         return found
 
 
-def _holds(raw: Raw) -> bool:
-    return len(raw) > 4 or bytes(raw) not in _EMPTY
-
-
-def _size(image: coco.Image) -> dict[str, int]:
+def _size(image: coco.Image) -> Size | None:
     width, height = image.width or 0, image.height or 0
-    return {"width": int(width), "height": int(height)} if 1 <= width < LIMIT and 1 <= height < LIMIT else {}
-
-
-def _locator(path: Path) -> Callable[[str], Path | None]:
-    """Where images lie that a COCO file names: beside it, or in the folders that such data sets have."""
-    subset = path.stem.partition("_")[2]
-    parent, root = path.parent, path.parent.parent
-    folders = [
-        parent,
-        parent / "images",
-        root / "images",
-        *((root / subset, root / "images" / subset) if subset else ()),
-    ]
-    places = [str(folder) for folder in folders if folder.is_dir()]
-
-    def locate(name: str) -> Path | None:
-        if name.startswith(("/", "\\")) or ".." in name:
-            return None
-        return next((Path(f"{place}/{name}") for place in places if os.path.isfile(f"{place}/{name}")), None)  # noqa: PTH113
-
-    return locate
+    return (int(height), int(width)) if 1 <= width < LIMIT and 1 <= height < LIMIT else None

@@ -7,6 +7,8 @@ are many, and none of them is garbage.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,14 +36,19 @@ class Image(Struct, gc=False):
 
 
 class Category(Struct, gc=False):
-    """An entry of `categories`."""
+    """An entry of `categories`. `keypoints` are names, `skeleton` pairs of their numbers from 1 on."""
 
     id: int
     name: str
+    keypoints: Raw = NOTHING
+    skeleton: Raw = NOTHING
 
 
 class Object(Struct, gc=False):
-    """An entry of `annotations`, or of a results file. `bbox` is `[x, y, width, height]` in pixels."""
+    """An entry of `annotations`, or of a results file. `bbox` is `[x, y, width, height]` in pixels.
+
+    `segmentation` is a list of rings, or run lengths; `keypoints` are `[x1, y1, v1, …]`.
+    """
 
     image_id: Id
     category_id: int | None = None
@@ -80,8 +87,15 @@ class _Names(Struct):
     categories: list[Category]
 
 
-class _Categories(Struct):
-    categories: list[Category]
+class Caption(Struct, gc=False):
+    """An entry of a captions file."""
+
+    image_id: Id
+    caption: str
+
+
+class _Captions(Struct):
+    annotations: list[Caption]
 
 
 def looks_like(path: Path) -> str | None:
@@ -99,17 +113,25 @@ def looks_like(path: Path) -> str | None:
     return "instances" if head.startswith(b"{") and b'"shapes"' not in head and named >= 2 else None
 
 
-def read_instances(path: Path) -> tuple[Listing, list[Problem]]:
-    """The images, categories and annotations of a file, and which elements could not be decoded."""
+@dataclass(frozen=True)
+class Read:
+    """What a file lists, and which elements of it could not be decoded."""
+
+    listing: Listing
+    problems: Sequence[Problem] = ()
+
+
+def read_instances(path: Path) -> Read:
+    """The images, categories and annotations of a file."""
     with collector_paused():
         try:
             found = _decode(path, _data(path), _Instances)
         except msgspec.ValidationError:
             return _one_by_one(path)
-        return Listing(found.images, found.categories, found.annotations), []
+        return Read(Listing(found.images, found.categories, found.annotations))
 
 
-def _one_by_one(path: Path) -> tuple[Listing, list[Problem]]:
+def _one_by_one(path: Path) -> Read:
     try:
         found = _decode(path, _data(path), _Elements)
     except msgspec.ValidationError as error:
@@ -117,7 +139,17 @@ def _one_by_one(path: Path) -> tuple[Listing, list[Problem]]:
     problems: list[Problem] = []
     images = _elements(path, "images", found.images, Image, problems)
     categories = _elements(path, "categories", found.categories, Category, problems)
-    return Listing(images, categories, _elements(path, "annotations", found.annotations, Object, problems)), problems
+    annotations = _elements(path, "annotations", found.annotations, Object, problems)
+    return Read(Listing(images, categories, annotations), problems)
+
+
+def read_captions(path: Path) -> list[Caption]:
+    """The captions in a file."""
+    try:
+        found: list[Caption] = _decode(path, _data(path), _Captions).annotations
+    except msgspec.ValidationError as error:
+        raise _not_coco(path, error) from error
+    return found
 
 
 def read_results(path: Path) -> tuple[list[Object], list[Problem]]:
@@ -144,18 +176,9 @@ def read_names(path: Path) -> Listing:
     return Listing(found.images, found.categories)
 
 
-def read_categories(path: Path) -> list[Category]:
-    """The categories of a file, in its order."""
-    try:
-        found: list[Category] = _decode(path, _data(path), _Categories).categories
-    except msgspec.ValidationError as error:
-        raise _not_coco(path, error) from error
-    return found
-
-
 def _data(path: Path) -> bytes:
     data = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
-    if not data.strip():
+    if not data or data.isspace():
         raise TrainsetError(f"{path}: the file is empty", hint="export it again from the tool that wrote it")
     return data
 

@@ -4,38 +4,49 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
-from trainset.core.model import Label
+from trainset.core.model import Annotation, Label
+from trainset.errors import RecordError
 from trainset.plugins import ExportContext, Labelled, Loss
-from trainset_vision.annotations import Box
+from trainset_vision.annotations import Box, Keypoints, Mask, Polygon, Skeleton, skeleton_of
+from trainset_vision.formats.coco_fields import HolesError, fields, results_of
 from trainset_vision.formats.writing import LOSSES, Filter, Labels, pick, size_of, split_folder
+
+CAPTION = "caption"
+"""The attribute of an item that holds its captions, a line each."""
 
 
 class CocoExporter:
     """Writes `annotations/instances_default.json`, or `instances_<split>.json` for each split that was asked for by name.
 
-    Images are placed in `images/`. Proposals and auto-accepted boxes that have scores also go to a results file
-    beside, `predictions_<split>.json`, with the same ids.
+    Images are placed in `images/`. Proposals and auto-accepted objects that have scores also go to a results file
+    beside, `predictions_<split>.json`, and captions to `captions_<split>.json`, with the same ids.
     """
 
     losses = pick(LOSSES, ("types", "unusable", "item-attributes", "tracks", "notes", "states")) | {
-        "size": "width and height are left out where neither the item nor its file tells them"
+        "size": "width and height are left out where neither the item nor its file tells them",
+        "holes": "a polygon with holes is written as the mask of its pixels, and left out where `size` is not known",
     }
 
     def write(self, rows: Iterable[Labelled], dest: Path, context: ExportContext) -> Iterator[Loss]:
         """One pass over the rows; memory does not grow with them."""
-        labels = Labels(context.task)
-        boxes = Filter(Box, labels, self.losses)
+        labels, skeleton = Labels(context.task), skeleton_of(context.task)
+        shapes: Filter[Annotation] = Filter(_Shape, labels, self.losses)  # type: ignore[arg-type]
         files: dict[str | None, _File] = {}
         with ExitStack() as stack:
             for number, row in enumerate(rows, 1):
-                objects, lost = boxes.take(row)
+                captions = row.attributes.get(CAPTION)
+                if isinstance(captions, str):
+                    others = {name: value for name, value in row.attributes.items() if name != CAPTION}
+                    row = replace(row, attributes=others)  # noqa: PLW2901
+                objects, lost = shapes.take(row)
                 yield from lost
                 size = size_of(row.item, context)
                 if size is None:
@@ -43,10 +54,15 @@ class CocoExporter:
                 split = row.split if context.splits else None
                 if split not in files:
                     files[split] = _File(_path(dest, split), stack)
-                files[split].add(number, row, size, objects)
+                yield from files[split].add(number, row, size, objects)
+                if isinstance(captions, str):
+                    files[split].describe(number, captions)
                 context.place(row.item, dest / "images" / row.name)
             for file in files.values() or [_File(_path(dest, None), stack)]:
-                file.finish(context.task.name, labels.listed())
+                file.finish(context.task.name, labels.listed(), skeleton)
+
+
+_Shape = Box | Polygon | Mask | Keypoints
 
 
 def _path(dest: Path, split: str | None) -> Path:
@@ -60,7 +76,7 @@ class _Array:
         self.stream, self.count = stream, 0
         stream.write(b"[")
 
-    def add(self, element: dict[str, Any]) -> None:
+    def add(self, element: Mapping[str, Any]) -> None:
         self.stream.write((b"\n" if self.count == 0 else b",\n") + msgspec.json.encode(element))
         self.count += 1
 
@@ -75,44 +91,94 @@ class _File:
         self._out: IO[bytes] = stack.enter_context(path.open("wb"))
         self._out.write(b'{"images":')
         self._images = _Array(self._out)
-        self._annotations = _Array(stack.enter_context(tempfile.TemporaryFile(dir=path.parent)))  # noqa: SIM115
+        self._annotations = self._spool()
         self._results: _Array | None = None
+        self._described: tuple[_Array, _Array] | None = None
+        self._image: dict[str, Any] = {}
+
+    def _spool(self) -> _Array:
+        return _Array(self._stack.enter_context(tempfile.TemporaryFile(dir=self._path.parent)))
 
     def add(
-        self, number: int, row: Labelled, size: tuple[int, int] | None, objects: Sequence[tuple[Label, Box]]
-    ) -> None:
-        image = {"id": number, "file_name": row.name}
-        self._images.add(image if size is None else image | {"width": size[0], "height": size[1]})
-        for label, box in objects:
-            entry = {"image_id": number, "category_id": label.index + 1, "bbox": box.box}
-            if box.score is not None:
-                entry["score"] = box.score
+        self, number: int, row: Labelled, size: tuple[int, int] | None, objects: Sequence[tuple[Label, Annotation]]
+    ) -> Iterator[Loss]:
+        """An image with its objects; `size` is its width and height."""
+        self._image = {"id": number, "file_name": row.name}
+        if size is not None:
+            self._image |= {"width": size[0], "height": size[1]}
+        self._images.add(self._image)
+        for label, shape in objects:
+            entry = {"image_id": number, "category_id": label.index + 1}
+            try:
+                about = fields(shape, size and (size[1], size[0]))
+            except HolesError:
+                yield Loss("holes", row.item.key, shape.id)
+                continue
+            except RecordError as error:
+                yield Loss("unusable", row.item.key, f"{shape.id}: {error.message}")
+                continue
+            if isinstance(shape, Polygon) and isinstance(about["segmentation"], dict):
+                yield Loss("holes", row.item.key, shape.id)
+            if shape.score is not None:
+                about["score"] = shape.score
                 if row.state in ("predicted", "auto-accepted"):
-                    self._result(entry)
-            self._annotations.add({"id": self._annotations.count + 1} | entry | _extras(box))
+                    self._result(entry | results_of(shape, about, size and (size[1], size[0])))
+            self._annotations.add({"id": self._annotations.count + 1} | entry | about | _attributes(shape))
 
-    def _result(self, entry: dict[str, Any]) -> None:
+    def describe(self, number: int, captions: str) -> None:
+        """The captions of the image that was added last, a line each."""
+        if self._described is None:
+            name = self._path.name.replace("instances_", "captions_")
+            out = self._stack.enter_context(self._path.with_name(name).open("wb"))
+            out.write(b'{"images":')
+            self._described = _Array(out), self._spool()
+        images, told = self._described
+        images.add(self._image)
+        for line in captions.splitlines():
+            told.add({"id": told.count + 1, "image_id": number, "caption": line})
+
+    def _result(self, entry: Mapping[str, Any]) -> None:
         if self._results is None:
             name = self._path.name.replace("instances_", "predictions_")
             self._results = _Array(self._stack.enter_context(self._path.with_name(name).open("wb")))
         self._results.add(entry)
 
-    def finish(self, task: str, labels: Sequence[Label]) -> None:
-        self._images.close()
-        self._annotations.close()
-        self._out.write(b',\n"annotations":')
-        self._annotations.stream.seek(0)
-        shutil.copyfileobj(self._annotations.stream, self._out)
-        categories = [{"id": label.index + 1, "name": label.title, "supercategory": ""} for label in labels]
-        self._out.write(b',\n"categories":' + msgspec.json.encode(categories))
-        self._out.write(b',\n"info":' + msgspec.json.encode({"description": task}) + b"}\n")
+    def finish(self, task: str, labels: Sequence[Label], skeleton: Skeleton) -> None:
+        """Write what follows the images."""
+        info = msgspec.json.encode({"description": task})
+        categories = [
+            {"id": label.index + 1, "name": label.title, "supercategory": ""} | _named(skeleton) for label in labels
+        ]
+        _follow(self._images, self._annotations)
+        self._out.write(b',\n"categories":' + msgspec.json.encode(categories) + b',\n"info":' + info + b"}\n")
+        if self._described is not None:
+            _follow(*self._described)
+            self._described[0].stream.write(b',\n"info":' + info + b"}\n")
         if self._results is not None:
             self._results.close()
 
 
-def _extras(box: Box) -> dict[str, Any]:
-    """The fields that evaluators ask for, and the attributes where Datumaro and CVAT put them."""
-    crowd = box.attributes.get("iscrowd")
-    others = {name: value for name, value in box.attributes.items() if name != "iscrowd" or not isinstance(value, bool)}
-    fields = {"area": box.box[2] * box.box[3], "iscrowd": int(crowd is True), "segmentation": []}
-    return fields | {"attributes": others} if others else fields
+def _follow(images: _Array, annotations: _Array) -> None:
+    """Let the annotations that were spooled follow the images."""
+    images.close()
+    annotations.close()
+    annotations.stream.seek(0)
+    images.stream.write(b',\n"annotations":')
+    shutil.copyfileobj(annotations.stream, images.stream)
+
+
+def _named(skeleton: Skeleton) -> dict[str, Any]:
+    if not skeleton.points:
+        return {}
+    number = {name: n for n, name in enumerate(skeleton.points, 1)}
+    return {"keypoints": skeleton.points, "skeleton": [[number[a], number[b]] for a, b in skeleton.edges]}
+
+
+def _attributes(shape: Annotation) -> dict[str, Any]:
+    """The crowd's mark where evaluators look for it, and other attributes where Datumaro and CVAT put them."""
+    crowd = shape.attributes.get("iscrowd")
+    others = {
+        name: value for name, value in shape.attributes.items() if name != "iscrowd" or not isinstance(value, bool)
+    }
+    mark = {"iscrowd": int(crowd is True)}
+    return mark | {"attributes": others} if others else mark

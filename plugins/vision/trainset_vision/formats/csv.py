@@ -10,6 +10,8 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+import msgspec
+
 from trainset.core.model import Class
 from trainset.errors import TrainsetError
 from trainset.plugins import (
@@ -31,6 +33,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "name": ("name", "image", "path", "file", "filename", "file_name", "filepath", "image_path", "item", "key"),
     **CLASS_COLUMNS,
 }
+_NAME = "labels.csv"
 _DELIMITERS = ",;\t|"
 
 
@@ -39,12 +42,14 @@ class CsvImporter:
 
     def sniff(self, src: Path) -> Recognition | None:
         """A header with a column of items and one of classes."""
+        src = _file(src)
         if not src.is_file() or not {"name", "label"} <= _header(read_head(src))[0].keys():
             return None
         return Recognition(evidence=[f"the header of {src.name} names an item and a class"], confidence=0.9)
 
     def classes(self, src: Path) -> Sequence[tuple[int | None, str]]:
         """The classes in the order of their first rows."""
+        src = _file(src)
         rows, columns = _checked(src)
         found = dict.fromkeys(
             row[columns["label"]].strip() for _, row in _rows(src, rows) if len(row) > columns["label"]
@@ -53,6 +58,7 @@ class CsvImporter:
 
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
         """An item for each name; rows without a class count where a `state` says that somebody looked."""
+        src = _file(src)
         rows, columns = _checked(src)
         items: dict[str, ClassRows] = {}
         tally = Tally()
@@ -70,8 +76,20 @@ class CsvImporter:
                 tally.add("items have no class and are left out", f"{src}:{item.line}")
                 continue
             known, _ = match(context, (name, name.removeprefix("./"), PurePosixPath(name.replace("\\", "/")).name))
-            yield item.imported(known)
+            yield msgspec.structs.replace(item.imported(known), path=_beside(src, name))
         yield from tally.problems(str(src))
+
+
+def _file(src: Path) -> Path:
+    """The file itself, or the one in the folder of an export."""
+    return src / _NAME if src.is_dir() else src
+
+
+def _beside(src: Path, name: str) -> Path | None:
+    """The image of this name beside the table, or in its folder `images`."""
+    if name.startswith(("/", "\\")) or ".." in name:
+        return None
+    return next((path for path in (src.parent / name, src.parent / "images" / name) if path.is_file()), None)
 
 
 def _header(text: str) -> tuple[dict[str, int], str]:
@@ -118,7 +136,7 @@ class CsvExporter:
     def write(self, rows: Iterable[Labelled], dest: Path, context: ExportContext) -> Iterator[Loss]:
         """To `dest`, or to `labels.csv` in it where it is a folder."""
         classes = Filter(Class, Labels(context.task), self.losses)
-        path = dest / "labels.csv" if dest.is_dir() else dest
+        path = dest / _NAME if dest.is_dir() else dest
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)  # lines end in CR LF (RFC 4180), and so a lone CR in a cell is quoted

@@ -37,6 +37,24 @@ def images_below(folder: Path) -> Iterator[Path]:
     return (path for path in walk(folder) if is_image(path))
 
 
+class Below:
+    """The images anywhere below a folder, by the end of their path. The folder is walked when the first is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._images: dict[str, list[Path]] | None = None
+
+    def find(self, name: str) -> Path | None:
+        """The only image whose path ends in `name`, else the only one of its file name; None where there are several."""
+        if self._images is None:
+            self._images = {}
+            for image in images_below(self._folder):
+                self._images.setdefault(image.name, []).append(image)
+        found = self._images.get(name.rpartition("/")[2], [])
+        ending = [path for path in found if path.as_posix().endswith(f"/{name}")] or found
+        return ending[0] if len(ending) == 1 else None
+
+
 def match(context: ImportContext, names: Iterable[str]) -> tuple[str, Item | None]:
     """The first of several names for a medium by which the dataset knows an item; the first of all if none."""
     first = None
