@@ -16,7 +16,7 @@ from trainset.tui.canvas.blocks import to_cells
 from trainset.tui.canvas.camera import Camera
 from trainset.tui.canvas.cells import BOLD, CONTINUED, DIM, REVERSE, UNDERLINE, Cells, cluster_text
 from trainset.tui.canvas.graphemes import clusters, fitted, fitted_end, width
-from trainset.tui.canvas.overlay import trace
+from trainset.tui.canvas.overlay import segments, trace
 from trainset.tui.canvas.painter import Painter, message
 from trainset.tui.canvas.palette import BACKGROUND, BRIGHT, OKABE_ITO
 from trainset.tui.terminal import detect
@@ -289,6 +289,83 @@ def test_a_polygon_is_closed_and_joins_dots_in_shared_cells():
     assert ((cells.code >= 0x2800) | (cells.code == 32)).all()
 
 
+def dots(cells):
+    """The dots of braille on the cells, `(4 rows, 2 columns)` of bool."""
+    bits = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+    code = np.where(cells.code >= 0x2800, cells.code - 0x2800, 0)
+    return (code[:, None, :, None] & bits[None, :, None, :] != 0).reshape(cells.rows * 4, cells.columns * 2)
+
+
+def test_every_dot_of_braille_stands_where_its_point_does():
+    for row in range(4):
+        for column in range(2):
+            place = (5 + column / 2 + 0.1, 6 + row / 2 + 0.1)
+            (at,) = np.argwhere(dots(paint(Shape("line", np.array([place, place])))))
+            assert at.tolist() == [3 * 4 + row, 5 * 2 + column]
+
+
+def test_a_shape_of_an_array_is_drawn_as_one_of_points():
+    places = [(1.0, 1.0), (15.0, 3.0), (4.0, 15.0)]
+    cells = [paint(Shape("polygon", points)) for points in (tuple(Point(*p) for p in places), np.array(places))]
+    assert (cells[0].code == cells[1].code).all()
+
+
+def test_the_rings_of_a_polygon_are_closed_each_for_itself():
+    outer, inner = [(1, 1), (18, 1), (18, 18), (1, 18)], [(6, 6), (12, 6), (12, 12)]
+    together = dots(paint(Shape("polygon", np.array([*outer, *inner], float), parts=(4, 3))))
+    apart = [dots(paint(Shape("polygon", np.array(ring, float)))) for ring in (outer, inner)]
+    assert (together == apart[0] | apart[1]).all()
+
+
+def test_the_edges_of_a_skeleton_are_not_joined_to_each_other():
+    ends = np.array([(1, 1), (6, 1), (1, 17), (6, 17)], float)
+    drawn = dots(paint(Shape("line", ends, parts=(2, 2))))
+    assert drawn.any(axis=1).nonzero()[0].tolist() == [2, 34]
+
+
+def test_points_are_marked_over_the_lines_that_meet_in_them():
+    ends, marks = np.array([(0.5, 1), (9.5, 1)]), np.array([(4.5, 1.0), (7.5, 1.0)])
+    cells = paint(Shape("line", ends), Shape("points", marks), Shape("points", marks[1:], selected=True))
+    assert [chr(c) for c in cells.code[0, [4, 7]]] == ["●", "◆"]
+
+
+def mask_scene(mask, **more):
+    place = Rect(0, 0, mask.shape[1], mask.shape[0])
+    return Scene(place, tints=[Tint(mask, place, contour=True, **more)])
+
+
+def test_the_contour_of_a_mask_is_as_fine_as_dots_and_its_inside_is_free():
+    mask = np.zeros((40, 40), bool)
+    mask[4:20, 6:30] = True
+    cells = Painter().paint(mask_scene(mask, filled=False), Camera(0, 0, 2), Size(20, 10))
+    drawn = dots(cells)
+    outline = mask.copy()
+    outline[5:19, 7:29] = False
+    assert (drawn == outline).all()
+
+
+def test_a_mask_goes_on_past_the_edge_of_the_screen_without_an_outline_there():
+    cells = Painter().paint(mask_scene(np.ones((200, 200), bool)), Camera(20, 20, 1), Size(20, 10))
+    assert not dots(cells).any()
+
+
+def test_masks_without_a_tint_leave_the_picture_and_a_candidate_is_dashed():
+    mask = np.zeros((40, 40), bool)
+    mask[4:20, 6:30] = True
+    plain, weak = (
+        dots(Painter().paint(mask_scene(mask, weak=w), Camera(0, 0, 2), Size(20, 10))) for w in (False, True)
+    )
+    assert 0 < weak.sum() < plain.sum()
+    bare = Painter().paint(mask_scene(mask, filled=False), Camera(0, 0, 2), Size(20, 10))
+    assert (bare.bg[2, 5] == BACKGROUND).all()
+
+
+def test_the_label_of_a_mask_stands_above_it():
+    tint = Tint(np.ones((18, 24), bool), Rect(6, 12, 24, 18), text="1 sea")
+    cells = Painter().paint(Scene(Rect(0, 0, 40, 40), tints=[tint]), Camera(0, 0, 2), Size(20, 10))
+    assert "1 sea" in "".join(map(cluster_text, cells.code[2]))
+
+
 def test_shapes_out_of_sight_or_without_finite_places_draw_nothing():
     nowhere = paint(
         box(500, 500, 600, 600, text="far"), box(float("nan"), 0, 1, 1, text="nan"), Shape("points", ()), fine=True
@@ -297,14 +374,14 @@ def test_shapes_out_of_sight_or_without_finite_places_draw_nothing():
 
 
 def test_tracing_costs_no_more_than_the_screen():
-    x, _, _ = trace(np.array([[-1e9, 40.0], [1e9, 42.0]]), 200, 100)
+    x, _, _ = trace(np.array([[-1e9, 40.0]]), np.array([[1e9, 42.0]]), 200, 100)
     assert len(x) <= 220
 
 
 @given(st.lists(st.tuples(st.floats(-20, 60), st.floats(-20, 60)), min_size=2, max_size=6))
 @settings(max_examples=60)
 def test_a_traced_path_within_sight_has_no_holes(points):
-    x, y, number = trace(np.array(points), 200, 200)
+    x, y, number = trace(*segments(np.array(points), [len(points)], [False]), 200, 200)
     inside = [(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True) if a >= 0 and b >= 0]
     assert (np.diff(number) == 1).all()
     if all(px >= 0 and py >= 0 for px, py in points):

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Raw
 
 from trainset.core.codec import Codec, with_ids
 from trainset.core.model import Annotation, Class, Opaque, Undecoded
@@ -83,10 +82,22 @@ def test_what_is_no_list_of_annotations_is_an_error(raw):
         CODEC.decode(raw)
 
 
-def test_json_of_several_lines_is_refused_in_an_annotation_that_was_never_decoded():
-    class StoredBox(Undecoded, kw_only=True, frozen=True, tag="box"):
-        box: Raw
+def test_undecoded_annotations_stand_among_others_as_if_they_had_been_encoded():
+    scored = Undecoded("box", "a2", None, b'"score":0.5,"box":[1,2]')
+    codec, plain = Codec({}), Undecoded("box", "a1", 'x"', b'"box":[1,2]')
+    first, second = (
+        b'{"type":"box","id":"a1","label":"x\\"","box":[1,2]}',
+        b'{"type":"box","id":"a2","score":0.5,"box":[1,2]}',
+    )
+    assert codec.encode([plain]) == b"[%b]" % first
+    assert codec.encode([plain, scored]) == b"[%b,%b]" % (first, second)
+    mixed = codec.encode([scored, Class(id="a3", label="y"), plain])
+    assert mixed == b'[%b,{"type":"class","id":"a3","label":"y"},%b]' % (second, first)
+    assert with_ids([plain, plain])[1] == Undecoded("box", "a2", 'x"', b'"box":[1,2]')
 
-    assert Codec({}).encode([StoredBox(id="a", box=Raw(b"[1,2]"))]) == b'[{"type":"box","id":"a","box":[1,2]}]'
-    with pytest.raises(RecordError, match="several lines"):
-        Codec({}).encode([StoredBox(id="a", box=Raw(b"[1,\n2]"))])
+
+@pytest.mark.parametrize(("fields", "words"), [(b'"box":[1,\n2]', "several lines"), (b"", "no fields")])
+def test_what_would_be_no_record_is_refused_in_an_annotation_that_was_never_decoded(fields, words):
+    for beside in ([], [Class(id="b", label="x")]):
+        with pytest.raises(RecordError, match=words):
+            Codec({}).encode([Undecoded("box", "a", None, fields), *beside])

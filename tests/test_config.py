@@ -18,7 +18,8 @@ TASK = HEAD + '[tasks.parts]\ntype = "box"\n[tasks.parts.labels]\nscrew = { inde
 
 def test_the_reference_of_every_setting_can_be_read():
     found = read((files("trainset") / "reference.toml").read_text(), "reference.toml")
-    assert found.task(None).label("Screw").id == "screw"
+    assert found.task("objects").label("Screw").id == "screw"
+    assert found.task("wear").on == "objects"
     assert found.models["yolox-nano"].prelabeler == "yolox"
 
 

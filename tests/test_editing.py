@@ -225,6 +225,48 @@ def test_without_a_similarity_there_are_no_candidates():
     assert message(it.do("cycle")) == "no model has another candidate here"
 
 
+def test_only_what_is_new_is_compared_with_the_candidates():
+    asked = []
+
+    def watched(a, b, item):
+        asked.append([x.id for x in b])
+        return near(a, b, item)
+
+    it = editor(*MARKS, others=OTHERS, similarity=watched)
+    it.lines()
+    it.do("next")
+    it.do("label", None, "nut")
+    it.lines()
+    assert asked == [["a1", "a2", "b7", "run3/1", "run2/0", "run2/1", "run3/0"], ["a1"]]
+
+
+# -- one object becomes several --------------------------------------------------------------------------------------
+
+
+def test_an_object_becomes_others_the_first_under_its_id_and_in_its_place():
+    it = editor(*MARKS)
+    it.do("select", None, "a2")
+    change = it.become("divided", Mark(at=7), Mark(label="nut", at=8))
+    assert it.objects == (MARKS[0], Mark(id="a2", at=7), Mark(id="a3", label="nut", at=8), MARKS[2])
+    it.undo(change)
+    assert it.objects == MARKS and it.selected == "a2"
+
+
+def test_a_candidate_that_becomes_others_is_taken():
+    it = editor(*MARKS, others=OTHERS)
+    it.do("cycle")
+    it.become("divided", Mark(at=7))
+    assert it.objects == (*MARKS, Mark(id="a3", at=7)) and it.selected == "a3"
+
+
+def test_an_editor_says_how_large_an_object_is():
+    class Measuring(Editor):
+        def measure(self, annotation):
+            return f"{annotation.at:g} m"
+
+    assert next(line.text for line in editor(*MARKS, kind=Measuring).lines()) == "1 Screw .87 · 1 m"
+
+
 # -- classes ---------------------------------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from trainset.plugins import (
     Loss,
     Picture,
     Point,
+    Problem,
     Recognition,
     Rect,
     Scene,
@@ -458,6 +459,19 @@ def test_a_sound_view_passes(context):
     check_view(LineView, ITEM, VERSIONS, context)
 
 
+class Careless(Lines):
+    """A modality to which no bar may begin before 0."""
+
+    def check(self, item, annotations):
+        return (Problem(a.id, "begins before 0") for a in annotations if a.bar[0] < 0)
+
+
+def test_a_view_that_makes_what_its_modality_finds_wrong_is_named(context):
+    check_view(LineView, ITEM, VERSIONS, context, sequences=3)
+    with raises(r"\['\w1'\] are now what the modality finds wrong"):
+        check_view(LineView, ITEM, {"one": BARS[:1]}, context, Careless())
+
+
 class Forgetful(LineView):
     """Undo puts back the annotations that it opened with."""
 
@@ -517,6 +531,12 @@ class Wandering(LineView):
         return replace(scene, shapes=[Shape("box", (Point(0, 0), Point(float("nan"), 1)))])
 
 
+class Parted(LineView):
+    def scene(self, viewport):
+        line = Shape("line", np.zeros((3, 2)), parts=(2, 2))
+        return Scene(Rect(0, 0, self.length, 1), super().scene(viewport).pictures, shapes=[line])
+
+
 class Dropping(LineView):
     def open(self, item, versions, context):
         super().open(item, {name: [a for a in some if isinstance(a, Bar)] for name, some in versions.items()}, context)
@@ -533,6 +553,7 @@ class Dropping(LineView):
         (Renaming, "a label changes ids, after select 'p1'; label 'a'"),
         (Quiet, "do returns NoneType where annotations changed, after"),
         (Nervous, "do raises AttributeError: 'NoneType'.*after .*move"),
+        (Parted, "parts are the numbers of points of each path, and together all of them"),
         (Wandering, "scene coordinates are finite"),
         (Dropping, "what a view cannot show it keeps as it is"),
         (broken(LineView, lines=lambda self: []), r"lists? \[\] of the annotations \['p1', 'p2', 'p3'\]"),

@@ -17,6 +17,8 @@ COMMANDS = {
     "add": ("trainset.commands.add:add", "Register media, in place."),
     "import": ("trainset.commands.importing:import_", "Bring labels of another tool or model."),
     "prelabel": ("trainset.commands.prelabel:prelabel", "Run a model over items, then route what it proposes."),
+    "embed": ("trainset.commands.embed:embed", "Make the vectors by which items are compared."),
+    "similar": ("trainset.commands.embed:similar", "The items that are most like one."),
     "route": ("trainset.commands.route:route", "Apply the review rules: what is accepted, what a person must see."),
     "review": ("trainset.commands.review:review", "Review in this terminal."),
     "decide": ("trainset.commands.decide:decide", "Record decisions from a script."),

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from trainset.core import config as configuration
 from trainset.core.dataset import Dataset
+from trainset.core.files import digest
 from trainset.core.journal import is_ulid
 from trainset.core.model import Annotation, RuleConfig, Task
-from trainset.core.protocols import AnnotationOps, Modality, Prelabeler, Ranker, Rule
+from trainset.core.protocols import AnnotationOps, Embedder, Modality, Prelabeler, Ranker, Rule
 from trainset.core.settings import DOCS, within
-from trainset.errors import ConfigError
+from trainset.errors import ConfigError, ModelError
 from trainset.plugins import builtin
 from trainset.plugins.discovery import discover
 from trainset.plugins.manager import Manager
 from trainset.plugins.registry import Registry, convert, load
-from trainset.plugins.specs import AnnotationSpec, ModalitySpec, PrelabelerSpec, RankerSpec, RuleSpec
+from trainset.plugins.specs import AnnotationSpec, EmbedderSpec, ModalitySpec, PrelabelerSpec, RankerSpec, RuleSpec
 
 
 class Workspace:
@@ -152,6 +155,35 @@ class PluginKit:
         """An order for the queue."""
         made: Ranker = load(self.registry.get(RankerSpec, name, self.name, where).factory)()
         return made
+
+    def embedders(self) -> list[str]:
+        """The names of the embedders that need no model file."""
+        return [spec.name for spec in self.registry.all(EmbedderSpec, self.name) if spec.recognise is None]
+
+    def embedder(
+        self, config: configuration.EmbedderConfig, place: Path | None, providers: Sequence[str], where: str
+    ) -> tuple[str, Callable[[], Embedder]]:
+        """What vectors of this embedder are known by, and how to make it."""
+        spec = self.registry.get(EmbedderSpec, config.embedder, self.name, where)
+        extra: dict[str, Any] = {}
+        identity = ""
+        if spec.recognise is not None:
+            if place is None:
+                raise ModelError(f"{where}: this machine does not know where its model lies",
+                                 hint="`trainset model add FILE` with its name tells it")  # fmt: skip
+            from trainset.onnx import model_digest
+
+            extra = {"path": str(place), "providers": list(providers)}
+            identity = model_digest(place)
+            if config.digest not in (None, identity):
+                raise ModelError(f"{place} is not the file that the embedder was added as",
+                                 hint=f"`trainset model add {place}` takes the new one")  # fmt: skip
+        settings = convert(spec.settings, {**extra, **config.settings}, within(where, "settings"))
+        plain = msgspec.to_builtins(settings)
+        kept = {k: v for k, v in plain.items() if k not in ("path", "providers")} if isinstance(plain, dict) else plain
+        owner = self.registry.owner(spec)
+        known = [spec.name, owner.distribution, owner.version, identity, kept]
+        return digest(msgspec.json.encode(known, order="deterministic")), lambda: load(spec.factory)(settings)
 
     def prelabeler(self, name: str, settings: Mapping[str, Any], task: Task, where: str) -> tuple[Prelabeler, Any]:
         """A pre-labeller and its settings as its own type; `where` names the table that they stand in."""

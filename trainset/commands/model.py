@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,9 @@ from typing import Any
 import click
 
 from trainset.commands.common import dataset, plural, say, show, table, task_of, task_option, workspace
+from trainset.commands.embedders import add_embedder, embeds
+from trainset.commands.given import check_answered, merged
+from trainset.commands.trying import try_
 from trainset.core.config import editing
 from trainset.core.config import table as toml_table
 from trainset.core.dataset import Dataset
@@ -28,11 +30,16 @@ def model() -> None:
     """Models of the dataset."""
 
 
+model.add_command(try_)
+
+
 @model.command("add")
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 @task_option
 @click.option("--name", metavar="N", help="What to call it; else the file's name.")
 @click.option("--prelabeler", metavar="P", help="The adapter; else the one that recognises the file.")
+@click.option("--embedder", metavar="E", help="Take it for an embedder, by this adapter: it belongs to no task.")
+@click.option("--prompts", metavar="P", help="The task, model or run that shows a promptable model where objects are.")
 @click.option("--score", type=click.FloatRange(0, 1), metavar="S", help="The lowest score to propose.")
 @click.option(
     "--classes", "classes_by", type=click.Choice(["by-name", "by-index"]), help="How its classes become labels."
@@ -45,9 +52,10 @@ def model() -> None:
     metavar="KEY=VALUE",
     help="Any setting of the adapter, such as preprocess.fit=stretch.",
 )
-def add(path: Path, task_name: str | None, name: str | None, prelabeler: str | None, score: float | None,
-        classes_by: str | None, mapped: tuple[str, ...], settings: tuple[str, ...]) -> None:  # fmt: skip
-    """Add the ONNX model at PATH to a task.
+def add(path: Path, task_name: str | None, name: str | None, prelabeler: str | None, embedder: str | None,
+        prompts: str | None, score: float | None, classes_by: str | None, mapped: tuple[str, ...],
+        settings: tuple[str, ...]) -> None:  # fmt: skip
+    """Add the ONNX model at PATH to a task, or, where it makes vectors of items, to the dataset's embedders.
 
     Says which layout it recognised and from what evidence, and how its classes become the task's labels.
     """
@@ -55,10 +63,15 @@ def add(path: Path, task_name: str | None, name: str | None, prelabeler: str | N
 
     registry = workspace().registry
     with dataset() as opened:
+        if embedder or (
+            not (prelabeler or prompts or score or classes_by or mapped) and embeds(registry, opened, path, task_name)
+        ):
+            add_embedder(registry, opened, path, name, embedder, settings)
+            return
         task = task_of(opened, task_name)
         info = inspect(path)
         label, spec, found, classes = add_model(
-            registry, opened, task, path, name, prelabeler, score, classes_by, mapped, settings
+            registry, opened, task, path, name, prelabeler, score, classes_by, mapped, settings, prompts
         )
         show(f"model {label} for task {task.name}: {spec.name} ({spec.summary})")
         for sentence in found.evidence:
@@ -83,6 +96,7 @@ def add_model(
     classes_by: str | None = None,
     mapped: Sequence[str] = (),
     settings: Sequence[str] = (),
+    prompts: str | None = None,
 ) -> tuple[str, PrelabelerSpec, Recognition, str | dict[str, str]]:
     """Recognise a model and write it to `trainset.toml`: its name there, adapter, evidence, and how classes map."""
     from trainset.onnx import model_digest
@@ -90,13 +104,8 @@ def add_model(
     spec, found = _recognise(registry, opened, path, task, prelabeler)
     if found.classes is None:
         found = replace(found, evidence=[*found.evidence, *_unread(path)])
-    chosen = _merged(found.settings, settings, score)
-    for question in found.questions:
-        if not _has(chosen, question.setting):
-            raise UsageError(
-                f"{path.name}: {question.text}",
-                hint=" or ".join(f"--set {question.setting}={c}" for c in question.choices),
-            )
+    chosen = merged(found.settings, settings) | ({} if score is None else {"score": score})
+    check_answered(path, found, chosen)
     classes = _classes(task, found, classes_by, mapped)
     label = name or path.stem
     check_name(label, "model (--name N)")
@@ -107,7 +116,9 @@ def add_model(
         entry: dict[str, Any] = {"task": task.name, "prelabeler": spec.name}
         if inside:
             entry["path"] = resolved.relative_to(opened.root).as_posix()
-        entry |= {"digest": model_digest(path), "classes": classes, "settings": chosen}
+        entry |= {"digest": model_digest(path), "classes": classes}
+        entry |= {"prompts": prompts} if prompts else {}
+        entry["settings"] = chosen
         toml_table(document, "models")[label] = entry
     if not inside:
         opened.machine.set("models", label, str(resolved))
@@ -151,36 +162,6 @@ def _unread(path: Path) -> Iterator[str]:
     for key, text in inspect(path).metadata.items():
         if key in ("names", "labels", "classes"):
             yield f"its metadata has {key}, which cannot be read as class names: {short(visible(text), 60)!r}"
-
-
-def _merged(found: Mapping[str, Any], given: Sequence[str], score: float | None) -> dict[str, Any]:
-    out: dict[str, Any] = {k: dict(v) if isinstance(v, Mapping) else v for k, v in found.items()}
-    for text in given:
-        key, mark, value = text.partition("=")
-        if not mark:
-            raise UsageError(f"{text!r} is not a setting", hint="such as --set preprocess.fit=stretch")
-        place = out
-        *tables, last = key.split(".")
-        for name in tables:
-            place = place.setdefault(name, {})
-        place[last] = _value(value)
-    return out if score is None else {**out, "score": score}
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _has(settings: Mapping[str, Any], dotted: str) -> bool:
-    place: Any = settings
-    for name in dotted.split("."):
-        if not isinstance(place, Mapping) or name not in place:
-            return False
-        place = place[name]
-    return True
 
 
 def _classes(task: Task, found: Recognition, by: str | None, mapped: Sequence[str]) -> str | dict[str, str]:

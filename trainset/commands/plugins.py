@@ -14,6 +14,7 @@ _KINDS = {
     "ModalitySpec": "modality",
     "AnnotationSpec": "annotation",
     "PrelabelerSpec": "pre-labeller",
+    "EmbedderSpec": "embedder",
     "RuleSpec": "rule",
     "RankerSpec": "ranker",
     "FormatSpec": "format",

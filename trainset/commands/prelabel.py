@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from trainset.commands.common import dataset, plural, progress, say, show, task_of, task_option, workspace, yes_option
+from trainset.commands.given import merged
 from trainset.commands.route import route_and_report
 from trainset.core.config import ModelConfig
 from trainset.core.dataset import Dataset
 from trainset.core.engine import Engine, Job, Progress
-from trainset.core.files import digest, visible
+from trainset.core.files import digest, digest_file, visible
 from trainset.core.model import Task
 from trainset.core.routing import Router
 from trainset.core.settings import within
-from trainset.errors import ConfigError, ModelError
+from trainset.errors import ConfigError, ModelError, UsageError
 from trainset.plugins.registry import Registry, convert, load
 from trainset.plugins.specs import PrelabelerSpec
 
@@ -69,8 +71,8 @@ def run(engine: Engine, limit: int | None = None) -> Progress:
             raise
 
 
-def make_job(registry: Registry, opened: Dataset, task: Task, name: str | None) -> Job:
-    """The job of a configured model, or of an algorithm that needs no model file."""
+def make_job(registry: Registry, opened: Dataset, task: Task, name: str | None, given: Sequence[str] = ()) -> Job:
+    """The job of a configured model, or of an algorithm that needs no model file; `given` settings overrule its own."""
     models = opened.config.models_of(task.name)
     modality, tags = opened.config.dataset.modality, set(opened.kit.tags(task))
     free = [s for s in registry.all(PrelabelerSpec, modality) if s.recognise is None and tags & set(s.produces)]
@@ -93,7 +95,13 @@ def make_job(registry: Registry, opened: Dataset, task: Task, name: str | None) 
     spec = registry.get(PrelabelerSpec, config.prelabeler, modality, where)
     place, identity = _file(opened, name, config, spec, registry)
     extra: Mapping[str, Any] = {"path": str(place), "providers": list(opened.config.engine.providers)} if place else {}
-    settings = convert(spec.settings, {**extra, **config.settings}, within(where, "settings"))
+    chosen = merged(config.settings, given)
+    files = {key: str(chosen[key]) for key in spec.files if chosen.get(key) is not None}
+    places = {key: _named(opened, key, file) for key, file in files.items()}
+    if places:
+        identity = digest("\n".join([identity, *(f"{key} {said}" for key, (_, said) in places.items())]).encode())
+    chosen |= {key: str(place) for key, (place, _) in places.items()}
+    settings = convert(spec.settings, {**extra, **chosen}, within(where, "settings"))
     return Job(
         task=task,
         model=name,
@@ -102,7 +110,27 @@ def make_job(registry: Registry, opened: Dataset, task: Task, name: str | None) 
         settings=settings,
         digest=identity,
         classes=config.classes,
+        prompts=config.prompts,
+        files=files,
     )
+
+
+def _named(opened: Dataset, key: str, name: str) -> tuple[Path, str]:
+    """The file that a setting names, an item's or one in the dataset by its path, and its digest."""
+    try:
+        item = opened.item(name)
+    except UsageError:
+        with suppress(OSError, ValueError):
+            place = (opened.root / name).resolve()
+            if place.is_relative_to(opened.root.resolve()) and place.is_file():
+                return place, digest_file(place)
+        raise ConfigError(
+            f"{key} = {name!r} is neither an item nor a file in the dataset that can be read",
+            hint="it is an item's key, or a path from the dataset's folder on",
+        ) from None
+    if item.row is not None or len(item.parts) > 1:
+        raise ConfigError(f"{key} = {name!r} is no file of its own", hint="it has to be an item of one file")
+    return opened.media.path(item), opened.media.digest(item)
 
 
 def _file(

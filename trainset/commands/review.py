@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Literal, get_args
 
 import click
 
@@ -20,37 +21,49 @@ from trainset.commands.settings import declare
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset
 from trainset.core.deciding import reviewer as who
-from trainset.core.desk import ReviewDesk
+from trainset.core.grid_desk import ReviewGridDesk
 from trainset.core.keys import key_collisions
 from trainset.core.model import Task
+from trainset.core.oddness import oddness
 from trainset.errors import ConfigError, PluginError
 from trainset.plugins.registry import Registry, load
 from trainset.plugins.specs import ViewSpec
+
+Mode = Literal["item", "grid"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @click.command()
 @task_option
 @reviewer_option
 @where_option
-def review(task_name: str | None, reviewer: str | None, where: str) -> None:
-    """Review what waits for a person, or what --where names, in this terminal."""
+@click.option(
+    "--mode", type=click.Choice(MODES), default="item", show_default=True, help="One item at a time, or a grid of many."
+)
+def review(task_name: str | None, reviewer: str | None, where: str, mode: Mode) -> None:
+    """Review what waits for a person, or what --where names, in this terminal.
+
+    A grid shows many items, or many objects of items, of which the same label is predicted.
+    """
     registry = workspace().registry
     with dataset() as opened:
         task = task_of(opened, task_name)
-        code = open_screen(registry, opened, task, _who(opened, reviewer), where)
+        code = open_screen(registry, opened, task, _who(opened, reviewer), where, mode)
         click.get_current_context().exit(code)
 
 
-def open_screen(registry: Registry, opened: Dataset, task: Task, handle: str, where: str = "") -> int:
+def open_screen(
+    registry: Registry, opened: Dataset, task: Task, handle: str, where: str = "", mode: Mode = "item"
+) -> int:
     """Review in this terminal until the reviewer leaves; the exit code."""
-    from trainset.tui import run_review
+    from trainset.tui import run_grid, run_review
 
-    spec = view_for(registry, opened, task.type)
-    desk = ReviewDesk(opened, task, handle, where)
+    make_view = load(view_for(registry, opened, task.type).factory)
+    context, min_look = TaskContext(opened, task), opened.config.review.min_look / 1000
+    desk = ReviewGridDesk(opened, task, handle, where, oddness(opened) if mode == "grid" else None)
     try:
-        code = run_review(
-            desk, load(spec.factory), TaskContext(opened, task), min_look=opened.config.review.min_look / 1000
-        )
+        run = run_review if mode == "item" else run_grid
+        code = run(desk, make_view, context, min_look=min_look)
     finally:
         desk.close()
     loose = desk.uncommitted()

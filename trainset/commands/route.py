@@ -16,6 +16,7 @@ from trainset.commands.common import (
     waiting,
     yes_option,
 )
+from trainset.commands.embed import ahead
 from trainset.core.dataset import WAITING, Dataset
 from trainset.core.model import Task
 from trainset.core.routing import Plan, Router
@@ -36,6 +37,7 @@ def route(task_name: str | None, dry_run: bool, yes: bool) -> None:
 
 def route_and_report(opened: Dataset, task: Task, yes: bool, dry_run: bool = False) -> None:
     """Plan, show the difference, record it, and say what waits for a person."""
+    ahead(opened, task)
     router = Router(opened, task)
     with progress("routing", opened.counts(task).get("predicted", 0)) as bar:
         router.tick = bar.update

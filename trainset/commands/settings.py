@@ -29,15 +29,16 @@ def task() -> None:
     help="Labels from a text file, a data.yaml or a COCO JSON.",
 )
 @click.option("--many", is_flag=True, help="An item may have several classes.")
-def add_task(spec: str, labels: Path | None, many: bool) -> None:
+@click.option("--on", metavar="TASK", help="Ask about each object of another task, not about the item.")
+def add_task(spec: str, labels: Path | None, many: bool, on: str | None) -> None:
     """Ask another question of the items."""
     plugins, root = workspace(), find_root(Path.cwd())
     modality = config.load(root).dataset.modality
     name, kind, given = layout.parse_task(spec)
     plugins.registry.annotation_for(kind, modality)
     found = entries(plugins, modality, given, labels)
-    layout.add_task(root, name, kind, found, many)
-    show(f"task {name}: {kind}, {plural(len(found), 'label')}")
+    layout.add_task(root, name, kind, found, many, on)
+    show(f"task {name}: {kind}{f' on {on}' if on else ''}, {plural(len(found), 'label')}")
 
 
 @task.command("add-label")

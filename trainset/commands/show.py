@@ -86,12 +86,18 @@ def _task(opened: Dataset, task: Task) -> dict[str, Any]:
     reasons = dict(db.execute(
         f"SELECT n.rule, count(DISTINCT n.item) FROM finding n JOIN state s ON s.task=n.task AND s.item=n.item WHERE n.task=? AND s.state IN {waiting} "
         "GROUP BY n.rule", (task.name,)))  # fmt: skip
-    for raw, n in db.execute(
-        "SELECT reasons, count(*) FROM state WHERE task=? AND reasons<>'[]' GROUP BY reasons", (task.name,)
+    unasked: dict[str, int] = {}
+    for raw, state, n in db.execute(
+        "SELECT reasons, state, count(*) FROM state WHERE task=? AND reasons<>'[]' GROUP BY reasons, state",
+        (task.name,),
     ):
+        told = unasked if state == "excluded" else reasons
         for reason in msgspec.json.decode(raw):
             name = reason.partition(":")[0]
-            reasons[name] = reasons.get(name, 0) + n
+            told[name] = told.get(name, 0) + n
+    orphaned = db.execute(
+        "SELECT sum(json_array_length(orphans)) FROM asked WHERE task=? AND orphans<>''", (task.name,)
+    ).fetchone()[0]
     runs = [
         {"run": run.id, "model": run.model, "started": run.started, "items": n, "failed": failed}
         for run in opened.runs(task).values()
@@ -100,6 +106,7 @@ def _task(opened: Dataset, task: Task) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "type": task.type,
+        **({"on": task.on, "unasked": unasked, "orphaned": orphaned or 0} if task.on else {}),
         "labels": len(task.active),
         "states": {s: counts[s] for s in ORDER if s in counts},
         "waiting": sum(counts.get(s, 0) for s in WAITING),  # type: ignore[call-overload]
@@ -110,12 +117,17 @@ def _task(opened: Dataset, task: Task) -> dict[str, Any]:
 
 
 def _echo(task: Task, told: dict[str, Any]) -> None:
-    echo(f"\ntask {task.name} · {told['type']} · {plural(told['labels'], 'label')}")
+    about = f" on {task.on}" if task.on else ""
+    echo(f"\ntask {task.name} · {told['type']}{about} · {plural(told['labels'], 'label')}")
     for line in table(told["states"].items(), "  "):
         echo(line)
     echo(f"  {waiting(told['waiting'])}" + (":" if told["reasons"] else ""))
     for line in table(told["reasons"].items(), "    "):
         echo(line)
+    for reason, count in told.get("unasked", {}).items():
+        echo(f"  {plural(count, 'item')} not asked about: {reason}")
+    if told.get("orphaned"):
+        echo(f"  {plural(told['orphaned'], 'answer')} to objects that are gone: `trainset verify` lists them")
     for run in told["runs"]:
         failed = f", {run['failed']:,} failed" if run["failed"] else ""
         echo(f"  run {run['run'][-6:]} of {run['model']}: {plural(run['items'], 'item')}{failed}")
@@ -150,6 +162,7 @@ def show(item: str, task_name: str | None, as_json: bool) -> None:
                 if row.state == "disputed"
                 else {},
                 "run": row.run,
+                **({"objects": list(row.objects)} if row.objects is not None else {}),
                 "history": [
                     {"when": n.when, "who": n.who, "what": n.what, "id": n.rid} for n in history(opened, task, row)
                 ],
@@ -174,6 +187,9 @@ def show(item: str, task_name: str | None, as_json: bool) -> None:
                     ).decode()
                     score = "" if a.get("score") is None else format(a["score"], ".2f")
                     echo(f"    {a.get('id')}  {a.get('label')}  {score}  {rest}")
+            unanswered = [x for x in t.get("objects", ()) if x not in {a.get("id") for a in t["annotations"]}]
+            if unanswered:
+                echo(f"  no answer for {', '.join(map(visible, unanswered))}")
             for n in t["history"]:
                 echo(f"  {n['when']}  {n['who']}  {n['what']}  {n['id'][:8]}")
 

@@ -106,6 +106,14 @@ class Backlog:
         self._pages.pop(len(before) // _PAGE, None)
         return bool(len(fresh))
 
+    def arranged(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of these items (by number) that stand in the queue, in its order."""
+        standing = self._standing()
+        wanted = np.zeros(int(max(items.max(initial=0), standing.max(initial=0))) + 1, bool)
+        wanted[items] = True
+        chosen: NDArray[np.int64] = standing[wanted[standing]]
+        return chosen
+
     def place(self, key: str) -> int | None:
         """Where the item of this key stands."""
         return self._first(self._dataset.index.db.execute("SELECT id FROM item WHERE key=?", (key,)), 0)

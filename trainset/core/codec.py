@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from functools import reduce
+from functools import lru_cache, reduce
+from itertools import chain
 from operator import or_
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -15,6 +16,8 @@ from msgspec import Raw
 
 from trainset.core.model import Annotation, AttributeValue, Opaque, Undecoded
 from trainset.errors import RecordError
+
+Some = TypeVar("Some", bound=Annotation | Undecoded)
 
 
 class _Any(msgspec.Struct, omit_defaults=True):
@@ -103,7 +106,7 @@ class Codec:
             raw=Raw(bytes(raw)),
         )
 
-    def encode(self, annotations: Sequence[Annotation]) -> bytes:
+    def encode(self, annotations: Sequence[Annotation | Undecoded]) -> bytes:
         """The annotations as a JSON array; numpy's numbers and arrays are written as plain ones.
 
         RecordError for a number that is not finite, for what JSON cannot hold, or for an id used twice.
@@ -112,17 +115,20 @@ class Codec:
         if len(set(ids)) != len(ids) or "" in ids:
             raise RecordError("every annotation of a record needs an id of its own")
         kinds = set(map(type, annotations))
-        stored = [a.raw if isinstance(a, Opaque) else a for a in annotations] if Opaque in kinds else annotations
+        encoded = _joined(annotations) if kinds == {Undecoded} else self._encoded(annotations, kinds)
+        if b"\n" in encoded:
+            raise RecordError("an annotation holds JSON of several lines")
+        return encoded
+
+    def _encoded(self, annotations: Sequence[Annotation | Undecoded], kinds: Collection[type]) -> bytes:
+        stored = [_raw(a) for a in annotations] if kinds & {Opaque, Undecoded} else annotations
         try:
             encoded = msgspec.json.encode(stored, enc_hook=_plain)
         except TypeError as error:
             raise RecordError(f"an annotation holds what cannot be stored: {error}") from error
-        if b"\n" in encoded:
-            raise RecordError("an annotation holds JSON of several lines")
-        bare = all(issubclass(kind, Undecoded) for kind in kinds)
-        if (not bare or any(a.score is not None or a.attributes for a in annotations)) and b"null" in encoded:
+        if b"null" in encoded:
             for annotation in annotations:  # msgspec writes what is not finite as null
-                if not isinstance(annotation, Opaque):
+                if not isinstance(annotation, Opaque | Undecoded):
                     _refuse_non_finite(msgspec.structs.asdict(annotation), annotation.id)
         return encoded
 
@@ -138,6 +144,28 @@ class Codec:
             else:
                 parts.append(bytes(part))
         return b"[" + b",".join(parts) + b"]"
+
+
+def _raw(annotation: Annotation | Undecoded) -> Any:
+    if isinstance(annotation, Opaque):
+        return annotation.raw
+    return Raw(_joined([annotation])[1:-1]) if isinstance(annotation, Undecoded) else annotation
+
+
+def _joined(annotations: Sequence[Any]) -> bytes:
+    """Undecoded annotations as a JSON array."""
+    fields = [a.fields for a in annotations]
+    if not all(fields):
+        raise RecordError("an undecoded annotation has no fields")
+    openings = map(_opening, [a.tag for a in annotations], [a.id for a in annotations], [a.label for a in annotations])
+    return b"[%b}]" % b"".join(chain.from_iterable(zip(openings, fields, strict=True)))[2:]
+
+
+@lru_cache(1 << 16)
+def _opening(tag: str, id: str, label: str | None) -> bytes:
+    """The end of one annotation and the beginning of the next."""
+    known = {"type": tag, "id": id} | ({} if label is None else {"label": label})
+    return b"}," + msgspec.json.encode(known)[:-1] + b","
 
 
 def _plain(value: Any) -> Any:
@@ -159,11 +187,12 @@ def _refuse_non_finite(value: Any, where: str) -> None:
             _refuse_non_finite(part, where)
 
 
-def with_ids(annotations: Sequence[Annotation], prefix: str = "a") -> tuple[Annotation, ...]:
-    """The annotations, each that has no id of its own (or one used before) given a short new one."""
-    taken = {a.id for a in annotations}
-    if len(taken) == len(annotations) and "" not in taken:
+def with_ids(annotations: Sequence[Some], prefix: str = "a", taken: Collection[str] = ()) -> tuple[Some, ...]:
+    """The annotations, each that has no id of its own (or one used before) given a short new one, none of `taken`."""
+    own = {a.id for a in annotations}
+    if len(own) == len(annotations) and "" not in own:
         return tuple(annotations)
+    taken = {*own, *taken}
     seen: set[str] = {""}
     out = []
     number = 0

@@ -49,6 +49,7 @@ class _Task(_Table):
     type: str
     labels: dict[str, _Label] = {}
     many: bool = False
+    on: str | None = None
     attributes: dict[str, _Attribute] = {}
     rules: dict[str, dict[str, Any]] = {}
     propose: tuple[str, ...] = ()
@@ -214,6 +215,7 @@ def _check(raw: _File, place: Places) -> None:
     for name, task in raw.tasks.items():
         _check_labels(name, task, place)
         _check_attributes(name, task, place)
+        _check_on(name, raw.tasks, place)
         for rule, settings in task.rules.items():
             check_name(rule, "rule", place("tasks", name, "rules", rule))
             _known_labels(task, settings.get("labels", ()), place("tasks", name, "rules", rule, "labels"))
@@ -254,6 +256,29 @@ def _check_attributes(name: str, task: _Task, place: Places) -> None:
         _known_labels(task, attribute.labels, place(*where, "labels"))
 
 
+def _check_on(name: str, tasks: Mapping[str, _Task], place: Places) -> None:
+    """A task on another's objects gives each of them one class: that other has objects, which ask about no others."""
+    task = tasks[name]
+    if task.on is None:
+        return
+    where = place("tasks", name, "on")
+    asked = tasks.get(task.on)
+    fitting = ", ".join(other for other, x in tasks.items() if x.type != "classify") or "none yet"
+    if asked is None:
+        raise ConfigError(f"{where}: there is no task {task.on!r}", hint=f"tasks with objects: {fitting}")
+    if asked.type == "classify":
+        raise ConfigError(
+            f"{where}: task {task.on!r} classifies, and has no objects", hint=f"tasks with objects: {fitting}"
+        )
+    if task.type != "classify" or task.many:
+        wrong = f"a {task.type} task" if task.type != "classify" else "a task with `many`"
+        raise ConfigError(f"{where}: {wrong} cannot ask about the objects of another, which get one class each",
+                          hint='such a task has type = "classify", and no `many`')  # fmt: skip
+    if name in asked.attributes and asked.attributes[name].of == "object":
+        raise ConfigError(f"{where}: objects of {task.on} have an attribute {name!r} already, which is what exports call this task's answers",
+                          hint="rename one of the two")  # fmt: skip
+
+
 def _known_labels(task: _Task, named: Any, where: str) -> None:
     """Whatever is said of single labels, a table or a list under `labels`, must name labels that there are."""
     unknown = [x for x in named if x not in task.labels] if isinstance(named, Mapping | list | tuple) else []
@@ -278,12 +303,14 @@ def _task(name: str, table: _Task, guidelines: str, options: dict[str, Any]) -> 
         [x.id for x in labels if not x.retired],
         [msgspec.to_builtins(a) for a in attributes],
         *([msgspec.json.encode(options, order="deterministic").decode()] if options else []),
+        *([["on", table.on]] if table.on else []),
     ]
     return Task(
         name=name,
         type=table.type,
         labels=labels,
         many=table.many,
+        on=table.on,
         attributes=attributes,
         rules=rules,
         propose=table.propose,

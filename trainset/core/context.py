@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainset.core.dataset import Dataset, Row
-from trainset.core.matching import likeness, tag_of
+from trainset.core.embedding import Embedding, all_items, digest_of
+from trainset.core.features import FeatureStore
+from trainset.core.matching import ObjectOps, likeness, tag_of
 from trainset.core.model import Annotation, Item, Opaque, Task
-from trainset.core.protocols import AnnotationOps, Media
+from trainset.core.protocols import AnnotationOps, Media, Neighbour
 from trainset.core.scene import Rect
 
 
@@ -24,6 +27,7 @@ class TaskContext:
         self.settings = settings
         self._counts: dict[str, int] | None = None
         self._known: dict[str, AnnotationOps] = {}
+        self._embeddings: dict[str, Embedding] = {}
 
     @property
     def media(self) -> Media:
@@ -44,10 +48,21 @@ class TaskContext:
         """The name of the model behind a run."""
         return self.dataset.index.runs()[run].model
 
+    def objects(self, item: Item) -> Sequence[Annotation]:
+        """The item's decided objects that the task asks about, as their own task has them."""
+        return self.dataset.objects(self.task, self._row(item)) if self.task.on else ()
+
     def _ops(self, tag: str) -> AnnotationOps:
         if tag not in self._known:  # asked for every object of every item
-            self._known[tag] = self.dataset.kit.ops(tag, self.task)
+            self._known[tag] = self._made_ops(tag)
         return self._known[tag]
+
+    def _made_ops(self, tag: str) -> AnnotationOps:
+        if self.task.on is None:
+            return self.dataset.kit.ops(tag, self.task)
+        if tag in self.dataset.kit.tags(self.task):
+            return ObjectOps()
+        return self.dataset.kit.ops(tag, self.dataset.config.task(self.task.on))
 
     def _row(self, item: Item) -> Row:
         return self.dataset.row(item.key, self.task)
@@ -65,3 +80,32 @@ class TaskContext:
     def frame(self, item: Item) -> Rect | None:
         """The item's own rectangle in the same coordinates, None if it has none."""
         return self.dataset.kit.modality.frame(item)
+
+    @property
+    def items(self) -> Iterable[Item]:
+        """Every item of the dataset, in the order they were added."""
+        return all_items(self.dataset)
+
+    @cached_property
+    def _store(self) -> FeatureStore:
+        return FeatureStore(self.dataset.cache() / "features")
+
+    def digest(self, item: Item) -> str:
+        """The digest of an item's media as they are now; its files are only read where they changed."""
+        return digest_of(self.dataset, self._store, item)
+
+    def embedding(self, name: str = "") -> Embedding:
+        """The vectors of the dataset's items by an embedder."""
+        if name not in self._embeddings:
+            self._embeddings[name] = Embedding(self.dataset, self._store, name)
+        return self._embeddings[name]
+
+    def features(self, items: Sequence[Item], embedder: str = "") -> NDArray[np.float32]:
+        """`(n, d)`: the vectors of items, made where they are missing; a row of NaN where there is none."""
+        return self.embedding(embedder).features(items)
+
+    def neighbours(
+        self, items: Iterable[Item], count: int, embedder: str = ""
+    ) -> Iterator[tuple[Item, Sequence[Neighbour]]]:
+        """Each item with the `count` others of the dataset that are most like it, the likest first."""
+        return self.embedding(embedder).neighbours(items, count)

@@ -26,7 +26,9 @@ from trainset.core.kit import Kit
 from trainset.core.machine import Machine
 from trainset.core.matching import equivalent
 from trainset.core.media import DatasetMedia
-from trainset.core.model import Annotation, Decision, Header, Item, Prediction, State, Task
+from trainset.core.model import Annotation, Decision, Header, Item, Prediction, State, Task, Verdict
+from trainset.core.objects import of_part
+from trainset.core.parts import so_far, verdicts
 from trainset.core.records import SCHEMA, read_header
 from trainset.core.tree import RevisionTree, Stamp, WorkTree
 from trainset.core.where import parse
@@ -41,7 +43,12 @@ WAITING = ("unlabelled", "predicted", "partial", "rejected", "stale", "flagged",
 @dataclass(frozen=True, slots=True)
 class Row:
     """An item with where it stands for one task, as the index has it: `live` are the decisions that were not withdrawn,
-    `seen` is what a decision taken now names in `on`."""
+    `seen` is what a decision taken now names in `on`.
+
+    In a task on another's objects, `objects` are those, each with the record that answers it (None where it has no
+    answer), `of` is what a decision taken now names as such, and `orphans` are the answers (record, object) whose object
+    is gone.
+    """
 
     number: int
     item: Item
@@ -54,6 +61,9 @@ class Row:
     run: str | None = None
     said: str | None = None
     low: float | None = None
+    of: tuple[str, ...] = ()
+    objects: Mapping[str, str | None] | None = None
+    orphans: tuple[tuple[str, str], ...] = ()
 
 
 class DatasetItem:
@@ -261,10 +271,12 @@ class Dataset:
             extra += f" AND i.id IN ({','.join('?' * len(numbers))})"
         paths: dict[int, str] = {}
         cursor = self.index.db.execute(
-            "SELECT i.id, i.file, i.offset, i.length, s.state, s.reasons, s.decided_by, s.answer, s.live, s.past, s.run, s.digest, s.low "
-            "FROM item i LEFT JOIN state s ON s.item=i.id AND s.task=? "
+            "SELECT i.id, i.file, i.offset, i.length, s.state, s.reasons, s.decided_by, s.answer, s.live, s.past, s.run, s.digest, s.low, "
+            "a.ofs, a.objects, a.orphans FROM item i LEFT JOIN state s ON s.item=i.id AND s.task=? "
+            "LEFT JOIN asked a ON a.item=i.id AND a.task=? "
             f"LEFT JOIN rank r ON r.item=i.id AND r.task=? WHERE i.alive AND {condition.sql}{extra} ORDER BY {order}",
             (
+                task.name if task else "",
                 task.name if task else "",
                 task.name if task else "",
                 *condition.values,
@@ -272,7 +284,8 @@ class Dataset:
                 *(numbers or ()),
             ),
         )
-        for number, file, offset, length, state, reasons, by, answer, live, past, run, said, low in cursor:
+        for number, file, offset, length, state, reasons, by, answer, live, past, run, said, low, *asked in cursor:
+            of, objects, gone = asked
             yield Row(
                 number,
                 self.index.item(file, offset, length, paths),
@@ -285,6 +298,9 @@ class Dataset:
                 run,
                 said,
                 low,
+                tuple((of or "").split()),
+                None if objects is None else json.loads(objects),
+                tuple((rid, name) for rid, name in json.loads(gone or "[]")),
             )
 
     def uncommitted(self) -> int:
@@ -315,16 +331,45 @@ class Dataset:
 
     def answer(self, task: Task, row: Row, *, strict: bool = False) -> tuple[Annotation, ...]:
         """The annotations that were decided for an item; RecordError for what is none, if `strict` (see `Codec.decode`)
-        also for what is not sound."""
-        return self._voted(row.answer, strict)
+        also for what is not sound. In a task on another's objects, those that answer an object that is there."""
+        found = self._voted(row.answer, strict, row.objects)
+        order = {name: n for n, name in enumerate(row.objects or ())}
+        return tuple(sorted(found, key=lambda a: order[a.id])) if order else found
 
-    def _voted(self, ids: Sequence[str], strict: bool = False) -> tuple[Annotation, ...]:
+    def _voted(
+        self, ids: Sequence[str], strict: bool = False, only: Mapping[str, str | None] | None = None
+    ) -> tuple[Annotation, ...]:
+        """The annotations of decisions; `only` those of an object (by id) that the decision is said to answer."""
         found: list[Annotation] = []
         for rid in ids:
             decision, header = self.decision(rid)
             if decision.annotations is not msgspec.UNSET:
-                found.extend(self.codec.decode(decision.annotations, header.types, strict=strict))
+                said = self.codec.decode(decision.annotations, header.types, strict=strict)
+                found.extend(a for a in said if only is None or only.get(a.id) == rid)
         return tuple(found)
+
+    def objects(self, task: Task, row: Row) -> tuple[Annotation, ...]:
+        """The decided objects of an item that a task asks about, in their own task's words; empty for a task that asks
+        about the item itself, and where they are not decided."""
+        return tuple(a for a in self._voted(row.of) if a.id in row.objects) if row.objects else ()
+
+    def asking(self, task: Task) -> list[Task]:
+        """The tasks that ask about a task's objects."""
+        return [other for other in self.config.tasks.values() if other.on == task.name]
+
+    def answered(self, task: Task, row: Row) -> tuple[Annotation, ...] | None:
+        """What is edited or accepted: the answer, else the proposal, None where there is neither. Where objects are decided
+        one by one, the answer with what is proposed for the objects that it leaves."""
+        if row.objects is None:
+            if row.state == "partial" and (proposed := self.proposal(task, row)) is not None:
+                return so_far(proposed, self.answer(task, row), self.verdicts(row))
+            return self.answer(task, row) if row.answer else self.proposal(task, row)
+        given = {a.id: a for proposed in (self.proposal(task, row) or (), self.answer(task, row)) for a in proposed}
+        return tuple(given[name] for name in row.objects if name in given) or None
+
+    def verdicts(self, row: Row) -> dict[str, Verdict]:
+        """What is said of single objects of the proposal that is shown for an item."""
+        return verdicts({rid: self.decision(rid)[0] for rid in row.live}, row.said)
 
     def decision(self, rid: str) -> tuple[Decision, Header]:
         """A decision by its record id, and the header of its file."""
@@ -341,7 +386,12 @@ class Dataset:
         if row.run is None:
             return None
         raw = self.prediction(task, row, row.run, row.said)
-        return None if raw is None else self.codec.decode(raw, strict=strict)
+        return None if raw is None else self.predicted(row, raw, strict=strict)
+
+    def predicted(self, row: Row, raw: bytes, *, strict: bool = False) -> tuple[Annotation, ...]:
+        """Stored annotations of a prediction for an item, typed; in a task on another's objects, of those that are there."""
+        found = self.codec.decode(raw, strict=strict)
+        return found if row.objects is None else tuple(a for a in found if a.id in row.objects)
 
     def prediction(self, task: Task, row: Row, run: str, said: str | None = None) -> bytes | None:
         """The stored annotations of a run's prediction for an item, None where they are not at hand."""
@@ -360,7 +410,7 @@ class Dataset:
         for run in sorted(runs, key=lambda r: (r != row.run, r)):
             raw = self.prediction(task, row, run, row.said if run == row.run else None)
             if raw is not None:
-                found[run] = self.codec.decode(raw)
+                found[run] = self.predicted(row, raw)
         return found
 
     def label_counts(self, task: Task) -> dict[str, int]:
@@ -386,12 +436,22 @@ class Dataset:
         return [f"{name} {version}" for name, version in wrote.items() if name not in installed]
 
     def _same(self, task: Task, key: str, a: Sequence[str], b: Sequence[str]) -> bool:
+        if task.on:
+            return self._said_of_objects(a) == self._said_of_objects(b)
         if [self._stored(x) for x in a] == [self._stored(x) for x in b]:
             return True
         if self._item_attributes(a) != self._item_attributes(b):
             return False
         ops = partial(self.kit.ops, task=task)
         return equivalent(self._voted(a), self._voted(b), self.item(key), ops, task.agree_above)
+
+    def _said_of_objects(self, parts: Sequence[str]) -> list[object]:
+        """What decisions say of single objects, given by `objects.part`: label and attributes."""
+        found: list[object] = []
+        for rid, name in map(of_part, parts):
+            said = self._voted([rid], only={name: rid})
+            found += [(a.id, a.label, {k: v for k, v in a.attributes.items() if v is not None}) for a in said]
+        return found
 
     def _stored(self, rid: str) -> tuple[bytes, object]:
         decision, _ = self.decision(rid)

@@ -20,7 +20,7 @@ from trainset.core.names import check_handle
 from trainset.errors import ConfigError, MediaError, UsageError
 
 WHOLE: tuple[Verdict, ...] = ("accepted", "corrected", "rejected", "flagged", "excluded", "reopened", "complete")
-OF_OBJECTS: tuple[Verdict, ...] = ("accepted", "corrected", "removed")
+OF_OBJECTS: tuple[Verdict, ...] = ("accepted", "corrected", "removed", "rejected")
 ANSWERS: tuple[Verdict, ...] = ("accepted", "corrected")
 """The verdicts on an item that are an answer, and hold annotations."""
 
@@ -71,16 +71,19 @@ class Recorder:
     ) -> str:
         """Record a decision on an item, or on one object of its proposal; its id once it is on disk.
 
-        `accepted` without annotations takes the proposal (or the present answer) as it stands.
+        `accepted` without annotations takes the proposal (or the present answer) as it stands. In a task on another's
+        objects it takes what is proposed for each that has no answer, and any decision leaves those alone that it does
+        not name.
         """
-        return self._recorded(self.compose(row, verdict, annotations, **more))
+        return self.write([self.compose(row, verdict, annotations, **more)])[0]
 
-    def _recorded(self, body: bytes) -> str:
-        """Write a record; what is on disk is acknowledged also where the index, a cache, cannot follow it now."""
-        identity = self._writer.record(body)
+    def write(self, bodies: Sequence[bytes]) -> list[str]:
+        """Write what `compose` and `withdrawal` made, all of it or nothing; the ids once all are on disk. What is on disk is
+        acknowledged also where the index, a cache, cannot follow it now."""
+        ids = self._writer.record_all(bodies)
         with suppress(sqlite3.Error):
             self.dataset.follow(self._writer)
-        return identity
+        return ids
 
     def compose(
         self, row: Row, verdict: Verdict, annotations: Sequence[Annotation] | None = None, **more: Unpack[Besides]
@@ -103,6 +106,7 @@ class Recorder:
             objects=tuple(a.id for a in complete),
             origin=Origin(run=row.run, digest=row.said) if row.run and row.said else None,
             on=row.seen,
+            of=row.of,
             annotations=raw if isinstance(raw, UnsetType) else Raw(self.dataset.codec.shelve(bytes(raw), LIMIT)),
             attributes=dict(attributes),
             seconds=None if seconds is None else round(seconds, 1),
@@ -126,8 +130,11 @@ class Recorder:
 
     def withdraw(self, row: Row, record: str) -> str:
         """Take back one of this reviewer's decisions; the withdrawal's id once it is on disk."""
-        body = msgspec.json.encode(Decision(item=row.item.key, verdict="withdrawn", on=(record,)))
-        return self._recorded(body)
+        return self.write([self.withdrawal(row.item.key, record)])[0]
+
+    def withdrawal(self, key: str, record: str) -> bytes:
+        """The JSON of the withdrawal of a decision on an item, by its key."""
+        return msgspec.json.encode(Decision(item=key, verdict="withdrawn", on=(record,)))
 
     def close(self) -> None:
         """End the session's file."""
@@ -151,19 +158,23 @@ class Recorder:
         self, row: Row, verdict: Verdict, name: str, annotations: Sequence[Annotation] | None
     ) -> Raw | UnsetType:
         whole = [r for r in row.answer if self.dataset.decision(r)[0].object is None]
-        if whole:
+        if whole and row.objects is None:
             raise UsageError(
                 f"{row.item.key!r} was decided as a whole, and so are its objects",
                 hint="correct the whole answer with --verdict corrected --annotations",
             )
+        self._check_asked(row, [name])
+        if row.objects is not None and verdict == "removed":
+            raise UsageError(f"that {name!r} is gone is for task {self.task.on!r} to say",
+                             hint=f"`trainset decide --task {self.task.on}`; its answers here go with it")  # fmt: skip
         proposal = self.dataset.proposal(self.task, row) or ()
         found = next((a for a in proposal if a.id == name), None)
-        if found is None:
+        if found is None and (row.objects is None or verdict == "accepted"):
             ids = ", ".join(a.id for a in proposal) or "it has none"
             raise UsageError(f"the proposal for {row.item.key!r} has no object {name!r}", hint=f"its objects: {ids}")
-        if verdict == "removed":
+        if verdict in ("removed", "rejected"):
             return UNSET
-        if verdict == "accepted":
+        if verdict == "accepted" and found is not None:
             return Raw(self.dataset.codec.encode([found]))
         if annotations is None or len(annotations) != 1:
             raise UsageError("a corrected object needs exactly one annotation", hint="give it with --annotations")
@@ -175,7 +186,7 @@ class Recorder:
                 "a correction needs its annotations", hint="give them with --annotations; [] says that nothing is there"
             )
         if annotations is not None:
-            if verdict == "accepted" and not annotations and not self._empty(row):
+            if row.objects is None and verdict == "accepted" and not annotations and not self._empty(row):
                 raise UsageError(f"{row.item.key!r} has objects, which an acceptance of no annotations contradicts",
                                  hint="--verdict corrected --annotations '[]' says that nothing is there")  # fmt: skip
             return self.check(row, annotations)
@@ -184,8 +195,14 @@ class Recorder:
                 f"{row.item.key!r} is disputed: which answer is accepted?",
                 hint="`trainset show` lists them; give yours with --verdict corrected --annotations",
             )
-        if row.answer:
-            return Raw(self.dataset.codec.encode(with_ids(self.dataset.answer(self.task, row))))
+        if row.objects is not None:
+            self._check_asked(row, list(row.objects))
+            if taken := self.dataset.answered(self.task, row):
+                return Raw(self.dataset.codec.encode(taken))
+        if row.answer or row.state == "partial":
+            answered = self.dataset.answered(self.task, row)
+            if answered is not None:
+                return Raw(self.dataset.codec.encode(with_ids(answered)))
         raw = self.dataset.prediction(self.task, row, row.run, row.said) if row.run else None
         if raw is None:
             raise UsageError(
@@ -203,6 +220,9 @@ class Recorder:
 
     def check(self, row: Row, annotations: Sequence[Annotation]) -> Raw:
         """The annotations as they are stored; UsageError for what cannot be an answer to the task."""
+        if self.task.on:
+            self._check_asked(row, [a.id for a in annotations])
+        annotations = with_ids(annotations, taken=self._ids(row))
         for a in annotations:
             if isinstance(a, Opaque):
                 continue
@@ -216,7 +236,7 @@ class Recorder:
             for name, value in a.attributes.items():
                 if name in known and (problem := known[name].problem(value)):
                     raise UsageError(problem)
-        classes = [a.label for a in annotations if isinstance(a, Class)]
+        classes = [a.label for a in annotations if isinstance(a, Class) and not self.task.on]
         if len(classes) > 1 and not self.task.many:
             raise UsageError(
                 f"an item of task {self.task.name!r} has one class, not {len(classes)}",
@@ -228,7 +248,35 @@ class Recorder:
             if found.note:
                 continue
             raise UsageError(f"{row.item.key}, {found.where}: {found.message}")
-        return Raw(self.dataset.codec.encode(with_ids(annotations)))
+        return Raw(self.dataset.codec.encode(annotations))
+
+    def _ids(self, row: Row) -> set[str]:
+        """Every id that an object of the item ever had, where another task asks about them: what is said of one object
+        must not be taken for another's."""
+        if not self.dataset.asking(self.task):
+            return set()
+        found = self.dataset.index.db.execute(
+            "SELECT ids FROM decision WHERE item=? AND task=? AND ids IS NOT NULL", (row.number, self.task.name)
+        )
+        return {name for (ids,) in found for name in msgspec.json.decode(ids)}
+
+    def _check_asked(self, row: Row, names: Sequence[str]) -> None:
+        """UsageError where these are not objects of the item that the task asks about, each once."""
+        if row.objects is None:
+            return
+        on = self.task.on
+        if not row.objects:
+            raise UsageError(f"task {self.task.name!r} does not ask about {row.item.key!r}: {', '.join(row.reasons)}",
+                             hint=f"`trainset review --task {on}` decides its objects")  # fmt: skip
+        there = f"its objects: {', '.join(row.objects)}"
+        if not names:
+            raise UsageError(f"an answer to {self.task.name!r} names the objects of {on!r} that it answers", hint=there)
+        for name in names:
+            if name not in row.objects:
+                what = f"has no object {name!r}" if name else f"has {len(row.objects)} objects: which one is it?"
+                raise UsageError(f"{row.item.key!r} {what}", hint=there)
+        if len(set(names)) < len(names):
+            raise UsageError(f"{row.item.key!r}: an object is answered twice", hint="give each one class")
 
     def _check_attributes(self, attributes: Mapping[str, AttributeValue], key: str) -> None:
         known = {a.name: a for a in self.task.attributes_of("item")}
@@ -258,7 +306,8 @@ def _check_verdict(verdict: Verdict, answered: bool, more: Besides) -> None:
 
 
 def annotations_from(dataset: Dataset, task: Task, value: Any) -> tuple[Annotation, ...]:
-    """Annotations out of parsed JSON, where `type` and `id` may be left out; a label may be given by its title."""
+    """Annotations out of parsed JSON, where `type` and `id` may be left out; a label may be given by its title. One
+    without an id is a new object to the `Recorder`."""
     if not isinstance(value, list) or not all(isinstance(x, dict) for x in value):
         raise UsageError(
             "annotations are a JSON list of objects", hint='such as [{"label": "screw", "box": [12, 40, 80, 33]}]'
@@ -283,4 +332,4 @@ def annotations_from(dataset: Dataset, task: Task, value: Any) -> tuple[Annotati
         if found.score is not None and not 0 <= found.score <= 1:
             raise UsageError(f"a score is between 0 and 1, not {found.score:g}")
         rows.append(row)
-    return with_ids(dataset.codec.decode(msgspec.json.encode(rows)))
+    return dataset.codec.decode(msgspec.json.encode(rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,7 @@ from msgspec import UNSET
 from trainset.core.backlog import Backlog
 from trainset.core.dataset import WAITING, Dataset, Row
 from trainset.core.deciding import Recorder
-from trainset.core.model import Annotation, AttributeValue, Item, State, Task, Verdict
+from trainset.core.model import Annotation, AttributeValue, Decision, Item, State, Task, Verdict
 from trainset.errors import RecordError
 
 
@@ -46,8 +46,8 @@ class ReviewDesk:
         found: dict[str, Sequence[Annotation]] = {}
         if row.state in ("disputed", "flagged"):
             found.update(rivals(self._dataset, row))
-        elif row.answer:
-            found["decided"] = self._dataset.answer(self.task, row)
+        elif row.answer or row.state == "partial":
+            found["decided"] = self._dataset.answered(self.task, row) or ()
         for run, proposed in self._dataset.predictions(self.task, row).items():
             found[f"{self._dataset.index.runs()[run].model} {run[-6:]}"] = proposed
         return found or {"new": ()}
@@ -129,7 +129,10 @@ class Note:
 
 
 def rivals(dataset: Dataset, row: Row) -> dict[str, tuple[Annotation, ...]]:
-    """The answers to an item as a whole that no other supersedes, by reviewer and the start of the record's id."""
+    """The answers to an item as a whole that no other supersedes, by reviewer and the start of the record's id; in a
+    task on another's objects, what each reviewer says of those that are there."""
+    if row.objects is not None:
+        return _object_rivals(dataset, row, row.objects)
     superseded = {target for rid in row.live for target in dataset.decision(rid)[0].on}
     found = {}
     for rid in row.live:
@@ -140,6 +143,20 @@ def rivals(dataset: Dataset, row: Row) -> dict[str, tuple[Annotation, ...]]:
             with suppress(RecordError):  # what cannot be read is no answer to choose from; `verify` names it
                 found[f"{header.reviewer} {rid[:6]}"] = dataset.codec.decode(decision.annotations, header.types)
     return found
+
+
+def _object_rivals(dataset: Dataset, row: Row, there: Collection[str]) -> dict[str, tuple[Annotation, ...]]:
+    said: dict[str, tuple[Decision, str, tuple[Annotation, ...]]] = {}
+    for rid in row.live:
+        decision, header = dataset.decision(rid)
+        if decision.annotations is not UNSET:
+            with suppress(RecordError):
+                said[rid] = decision, header.reviewer or "", dataset.codec.decode(decision.annotations, header.types)
+    found: dict[str, tuple[Annotation, ...]] = {}
+    for rid, (_, who, given) in said.items():
+        over = {b.id for later, _, others in said.values() if rid in later.on for b in others}
+        found[who] = found.get(who, ()) + tuple(a for a in given if a.id in there and a.id not in over)
+    return {who: answers for who, answers in found.items() if answers}
 
 
 def history(dataset: Dataset, task: Task, row: Row) -> list[Note]:

@@ -6,9 +6,9 @@ geometry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
@@ -26,6 +26,15 @@ SEEN = Effect()
 
 UNSELECTED = Effect(message="select an object first")
 """What a command that needs a selection says without one."""
+
+
+class Named(NamedTuple):
+    """An annotation as it is shown: its number, label and score in words, its colour, and whether it is a candidate."""
+
+    annotation: Annotation
+    text: str
+    color: int
+    weak: bool
 
 
 @dataclass(frozen=True)
@@ -86,31 +95,60 @@ class Editor:
         )
         self._others = sorted(others, key=lambda a: -(a.score or 0)) if similarity else []
         self._matched: tuple[tuple[Annotation, ...], tuple[Annotation, ...]] | None = None
+        self._alike: dict[int, tuple[Annotation, NDArray[np.bool_]]] = {}
+        self._worded: dict[int, tuple[Annotation, str, int]] = {}
 
     # -- what is shown --------------------------------------------------------------------------------------
 
     def lines(self) -> list[Line]:
         """The annotations for the side panel: objects numbered from 1, then candidates."""
-        numbered = [(a, str(n), False) for n, a in enumerate(self.objects, 1)]
         return [
-            Line(a.id, f"{mark} {label_text(a, self.task)}", label_color(a, self.task), a.id == self.selected, weak)
-            for a, mark, weak in (*numbered, *((a, "?", True) for a in self.candidates()))
+            Line(a.id, " · ".join(filter(None, (text, self.measure(a)))), color, a.id == self.selected, weak)
+            for a, text, color, weak in self.named()
         ]
+
+    def named(self) -> Iterator[Named]:
+        """The annotations as they are shown: objects numbered from 1, then candidates."""
+        numbered = ((annotation, str(n), False) for n, annotation in enumerate(self.objects, 1))
+        for annotation, mark, weak in (*numbered, *((a, "?", True) for a in self.candidates())):
+            known = self._worded.get(id(annotation))
+            if known is None or known[0] is not annotation:
+                known = annotation, label_text(annotation, self.task), label_color(annotation, self.task)
+                self._worded[id(annotation)] = known
+            yield Named(annotation, f"{mark} {known[1]}", known[2], weak)
+        if len(self._worded) > 2 * len(self._ids) + 1000:
+            self._worded.clear()
+
+    def measure(self, annotation: Annotation) -> str:
+        """What the side panel says of an annotation beside its label: its size, in an editor that knows of one."""
+        return ""
 
     def candidates(self) -> Sequence[Annotation]:
         """What of other versions is like none of the objects of its label, nor like each other; best score first."""
-        if self._similarity is None or not self._others:
+        if not self._others:
             return ()
         if self._matched is None or self._matched[0] is not self.objects:
-            known, first = [*self.objects, *self._others], len(self.objects)
-            labels = np.array([str(a.label) for a in known])
-            alike = self._similarity(self._others, known, self.item) >= self.task.agree_above
-            alike &= labels[first:, None] == labels
-            kept = np.arange(len(known)) < first
-            for n, rivals in enumerate(alike, first):
-                kept[n] = not (rivals & kept).any()
-            self._matched = (self.objects, tuple(a for a, k in zip(self._others, kept[first:], strict=True) if k))
+            self._match()
+            taken = np.zeros(len(self._others), bool)
+            for annotation in self.objects:
+                taken |= self._alike[id(annotation)][1]
+            left = []
+            for n, annotation in enumerate(self._others):
+                if not taken[n]:
+                    left.append(annotation)
+                    taken |= self._alike[id(annotation)][1]
+            self._matched = (self.objects, tuple(left))
         return self._matched[1]
+
+    def _match(self) -> None:
+        """Note which of the other versions' annotations each annotation is like, where that is not known yet."""
+        known = [*self.objects, *self._others]
+        new = [a for a in known if id(a) not in self._alike]
+        if new and self._similarity is not None:
+            alike = self._similarity(self._others, new, self.item) >= self.task.agree_above
+            alike &= np.array([[str(a.label)] for a in self._others]) == np.array([str(a.label) for a in new])
+            self._alike |= {id(a): (a, column) for a, column in zip(new, alike.T, strict=True)}
+        self._alike = {id(a): self._alike[id(a)] for a in known}
 
     def current(self) -> tuple[Annotation, ...]:
         """The annotations that can be selected: objects, then candidates, as `lines` has them."""
@@ -119,6 +157,10 @@ class Editor:
     def chosen(self) -> Annotation | None:
         """The selected annotation."""
         return next((a for a in self.current() if a.id == self.selected), None)
+
+    def annotations(self) -> tuple[Annotation, ...]:
+        """The objects as they are stored."""
+        return self.objects
 
     # -- commands -------------------------------------------------------------------------------------------
 
@@ -179,11 +221,22 @@ class Editor:
         if isinstance(chosen, Opaque):
             return Effect(message=f"no installed plugin can edit a {chosen.kind}")
         edited = replace(chosen, **fields, score=None)
-        if chosen not in self.objects:
-            return self.add(text, edited)
-        if edited == chosen:
-            return None
-        return self.change(text, tuple(edited if a.id == chosen.id else a for a in self.objects), chosen.id)
+        return None if edited == chosen and chosen in self.objects else self.become(text, edited)
+
+    def become(self, text: str, *annotations: Annotation) -> Change | Effect:
+        """Put these in the selected annotation's place: the first is that object, the others are new ones."""
+        chosen = self.chosen()
+        if chosen is None:
+            return UNSELECTED
+        first, *more = annotations
+        parts = [replace(a, id=self.new_id()) for a in more]
+        if all(a.id != chosen.id for a in self.objects):
+            new = replace(first, id=self.new_id())
+            return self.change(text, (*self.objects, new, *parts), new.id)
+        put = (replace(first, id=chosen.id), *parts)
+        return self.change(
+            text, tuple(p for a in self.objects for p in (put if a.id == chosen.id else (a,))), chosen.id
+        )
 
     def add(self, text: str, annotation: Annotation) -> Change:
         """Take one more annotation, under an id of its own, and select it."""
@@ -298,4 +351,4 @@ class EditorView:
 
     def annotations(self) -> tuple[Annotation, ...]:
         """The annotations as edited."""
-        return self.editor.objects
+        return self.editor.annotations()

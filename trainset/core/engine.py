@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,14 +24,14 @@ import msgspec
 from trainset.core.alone import alone
 from trainset.core.codec import with_ids
 from trainset.core.context import TaskContext
-from trainset.core.dataset import Dataset
+from trainset.core.dataset import Dataset, Row
 from trainset.core.files import digest
 from trainset.core.journal import ROTATE, Writer, open_new, sync_folder, ulid
 from trainset.core.model import Annotation, Item, ModelHeader, Outcome, Prediction, Task
 from trainset.core.prompts import prompts_for
 from trainset.core.protocols import Prelabeler, Promptable
 from trainset.core.workers import Failed, in_portions, outputs
-from trainset.errors import ModelError, RecordError, TrainsetError
+from trainset.errors import ModelError, PluginError, RecordError, TrainsetError
 
 SYNC_EVERY = 1.0
 PORTION = 16
@@ -40,7 +41,8 @@ _PENDING = (
     "FROM item i WHERE i.alive AND NOT EXISTS (SELECT 1 FROM outcome o JOIN file f ON f.id=o.file WHERE f.present AND o.item=i.id "
     "AND o.task=? AND o.run=? AND o.error IS NULL AND (o.media IS NULL OR i.media IS NULL OR o.media=i.media) AND EXISTS (SELECT 1 "
     "FROM prediction p JOIN file g ON g.id=p.file WHERE g.present AND p.item=o.item AND p.task=o.task AND p.run=o.run "
-    "AND p.digest=o.digest))"
+    "AND p.digest=o.digest) AND o.ofs=coalesce((SELECT a.ofs FROM asked a WHERE a.item=o.item AND a.task=o.task), '')) "
+    "AND NOT EXISTS (SELECT 1 FROM asked a WHERE a.item=i.id AND a.task=? AND a.objects='{}')"
 )
 
 
@@ -56,10 +58,12 @@ class Job:
     digest: str
     classes: Literal["by-name", "by-index"] | Mapping[str, str] = "by-name"
     prompts: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Settings that are places of files on this machine, as `trainset.toml` names them."""
 
     def recorded(self) -> dict[str, Any]:
         """The settings as the run's header keeps them, without places of this machine."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.settings)
+        plain: dict[str, Any] = msgspec.to_builtins(self.settings) | dict(self.files)
         kept = {k: v for k, v in plain.items() if k not in ("path", "providers")}
         asked = {"prompts": self.prompts} if self.prompts else {}
         return {**kept, **asked, "classes": self.classes if isinstance(self.classes, str) else dict(self.classes)}
@@ -80,6 +84,18 @@ class Progress:
     resumed: bool = False
     bytes: int = 0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a pre-labeller says of one item, how often it named classes that are no labels, and the seconds that reading,
+    the model and decoding took."""
+
+    annotations: Sequence[Annotation]
+    dropped: Counter[str]
+    reading: float
+    model: float
+    decoding: float
 
 
 @dataclass(frozen=True)
@@ -104,7 +120,7 @@ class Engine:
         self._workers = max(1, min(workers or os.cpu_count() or 1, limits.concurrency))
         self._batch = max(1, limits.batch)
         self._portion = self._batch * max(1, PORTION // self._batch)
-        self._lookup = _mapping(job)
+        self._lookup = mapping(job)
         self._prompts = prompts_for(dataset, job.prompts, job.model) if isinstance(job.labeller, Promptable) else None
         self._worked = False  # whether the run that goes on has proposals: then failures are a matter of their items
         self.progress = Progress()
@@ -122,19 +138,19 @@ class Engine:
         return max(found, default=None)
 
     def pending(self, run: str | None, limit: int | None = None) -> Iterator[Item]:
-        """The items that the run has no outcome for on their present media, or whose prediction is not here, in the
-        order they were added."""
+        """The items that the run has no outcome for on their present media (and their present objects, in a task that
+        asks about them), or whose prediction is not here, in the order they were added."""
         paths: dict[int, str] = {}
         for file, offset, length in self._dataset.index.db.execute(
             f"SELECT i.file, i.offset, i.length {_PENDING} ORDER BY i.id LIMIT ?",
-            (self._job.task.name, run or "", -1 if limit is None else limit),
+            (self._job.task.name, run or "", self._job.task.name, -1 if limit is None else limit),
         ):
             yield self._dataset.index.item(file, offset, length, paths)
 
     def count(self, run: str | None, limit: int | None = None) -> int:
         """How many items are pending."""
         found: int = self._dataset.index.db.execute(
-            f"SELECT count(*) {_PENDING}", (self._job.task.name, run or "")
+            f"SELECT count(*) {_PENDING}", (self._job.task.name, run or "", self._job.task.name)
         ).fetchone()[0]
         return found if limit is None else min(limit, found)
 
@@ -153,7 +169,7 @@ class Engine:
         p = self.progress
         run = self.resumable()
         p.resumed, p.total = run is not None, self.count(run, limit)
-        self._worked = p.resumed and self.count(run) < len(self._dataset)
+        self._worked = p.resumed and self.count(run) < self.count(None)
         if not p.total:
             p.run = run or ""
             return p
@@ -186,6 +202,25 @@ class Engine:
             p.bytes += sum(len(r.line) + len(r.outcome) + 90 for r in results)
         p.seconds = time.monotonic() - started
         return p
+
+    def attempt(self, item: Item) -> Attempt:
+        """Run on one item, and write nothing. Whatever fails is raised: PluginError where it is the pre-labeller's own fault."""
+        job, key = self._job, item.key
+        times = [time.perf_counter()]
+        try:
+            prompts = self._prompts.of(item) if self._prompts is not None else None
+            row = self._dataset.row(key, job.task) if job.task.on else None
+            prepared = job.labeller.prepare(item, self._context)
+            times.append(time.perf_counter())
+            (output,) = job.labeller.infer([prepared])
+            times.append(time.perf_counter())
+            kept, dropped = self._proposed(item, output, prompts, row)
+            times.append(time.perf_counter())
+        except TrainsetError:
+            raise
+        except Exception as error:
+            raise PluginError(f"{key}: {reason(job, error)}") from error
+        return Attempt(kept, Counter(dropped), *(b - a for a, b in pairwise(times)))
 
     def _account(self, results: Sequence[_Result]) -> None:
         p = self.progress
@@ -220,12 +255,15 @@ class Engine:
     def _work(self, items: list[Item]) -> list[_Result]:
         media: dict[str, str] = {}
         asked: dict[str, Sequence[Annotation]] = {}
+        rows: dict[str, Row] = {}
         labeller = self._job.labeller
 
         def prepare(item: Item) -> Any:
             media[item.key] = self._dataset.media.digest(item)
             if self._prompts is not None:
                 asked[item.key] = self._prompts.of(item)
+            if self._job.task.on:  # as of before it looks: what changes meanwhile is pending again
+                rows[item.key] = self._dataset.row(item.key, self._job.task)
             return labeller.prepare(item, self._context)
 
         def result(item: Item, output: Any) -> _Result:
@@ -233,47 +271,50 @@ class Engine:
             if isinstance(output, Failed):
                 return self._failed(item, digest, output.error)
             try:
-                return self._decode(item, digest, output, asked.get(item.key))
+                return self._decode(item, digest, output, asked.get(item.key), rows.get(item.key))
             except Exception as error:
                 return self._failed(item, digest, error)
 
         return [result(item, output) for item, output in outputs(items, self._batch, prepare, labeller.infer)]
 
     def _failed(self, item: Item, media: str | None, error: Exception) -> _Result:
-        words = self._words(error)
+        words = reason(self._job, error)
         return _Result(
             item.key, b"", msgspec.json.encode(Outcome(item=item.key, media=media, error=words)), error=words
         )
 
-    def _words(self, error: Exception) -> str:
-        """An error as an outcome keeps it: one that is no TrainsetError is the pre-labeller's own fault, and named so."""
-        if isinstance(error, TrainsetError):
-            return error.message
-        return f"pre-labeller {self._job.prelabeler} failed with {type(error).__name__}: {error}"
-
     def _decode(
-        self, item: Item, media: str | None, output: Any, prompts: Sequence[Annotation] | None
+        self, item: Item, media: str | None, output: Any, prompts: Sequence[Annotation] | None, row: Row | None
     ) -> _Result:
-        kept: list[Annotation] = []
-        dropped: list[str] = []
+        kept, dropped = self._proposed(item, output, prompts, row)
+        of = row.of if row is not None else ()
+        line, outcome = predicted(self._dataset, item.key, kept, media, len(dropped), of)
+        return _Result(item.key, line, outcome, len(kept), tuple(dropped))
+
+    def _proposed(
+        self, item: Item, output: Any, prompts: Sequence[Annotation] | None, row: Row | None
+    ) -> tuple[Sequence[Annotation], list[str]]:
+        """What the model says of an item in the task's labels, and the classes that are none of them."""
         labeller = self._job.labeller
         if prompts is not None and isinstance(labeller, Promptable):
             found = labeller.prompt(output, prompts)
         else:
             found = labeller.decode(output, item)
-        for annotation in found:
-            label = self._lookup(annotation.label)
-            if label is None:
-                dropped.append(str(annotation.label))
-                continue
-            if annotation.score is not None and not (math.isfinite(annotation.score) and 0 <= annotation.score <= 1):
-                raise ModelError(f"a score of {annotation.score} is not in 0..1")
-            kept.append(msgspec.structs.replace(annotation, label=label))
-        line, outcome = predicted(self._dataset, item.key, with_ids(kept, "p"), media, len(dropped))
-        return _Result(item.key, line, outcome, len(kept), tuple(dropped))
+        kept, dropped = labelled(found, self._lookup)
+        for annotation in kept:
+            if row is not None and annotation.id not in (row.objects or ()):
+                raise ModelError(f"it answers {annotation.id!r}, which is none of the item's objects")
+        return with_ids(kept, "p"), dropped
 
 
-def _mapping(job: Job) -> Callable[[str | None], str | None]:
+def reason(job: Job, error: Exception) -> str:
+    """An error as an outcome keeps it: one that is no TrainsetError is the pre-labeller's own fault, and named so."""
+    if isinstance(error, TrainsetError):
+        return error.message
+    return f"pre-labeller {job.prelabeler} failed with {type(error).__name__}: {error}"
+
+
+def mapping(job: Job) -> Callable[[str | None], str | None]:
     """From a model's class name to a label's id, None for what the task does not know."""
     task, classes = job.task, job.classes
     if classes == "by-index":
@@ -290,12 +331,35 @@ def _mapping(job: Job) -> Callable[[str | None], str | None]:
     return look
 
 
+def labelled(
+    annotations: Sequence[Annotation], lookup: Callable[[str | None], str | None]
+) -> tuple[list[Annotation], list[str]]:
+    """Annotations with the task's labels in place of the model's classes, and the classes that have none. ModelError for
+    a score that is no share."""
+    kept: list[Annotation] = []
+    dropped: list[str] = []
+    for annotation in annotations:
+        label = lookup(annotation.label)
+        if label is None:
+            dropped.append(str(annotation.label))
+            continue
+        if annotation.score is not None and not (math.isfinite(annotation.score) and 0 <= annotation.score <= 1):
+            raise ModelError(f"a score of {annotation.score} is not in 0..1")
+        kept.append(msgspec.structs.replace(annotation, label=label))
+    return kept, dropped
+
+
 def predicted(
-    dataset: Dataset, key: str, annotations: Sequence[Annotation], media: str | None = None, dropped: int = 0
+    dataset: Dataset,
+    key: str,
+    annotations: Sequence[Annotation],
+    media: str | None = None,
+    dropped: int = 0,
+    of: tuple[str, ...] = (),
 ) -> tuple[bytes, bytes]:
     """The line of a prediction, and the JSON of the outcome that names its digest."""
     raw = msgspec.Raw(dataset.codec.encode(annotations))
-    outcome = Outcome(item=key, media=media, digest=digest(raw), count=len(annotations), dropped=dropped)
+    outcome = Outcome(item=key, media=media, of=of, digest=digest(raw), count=len(annotations), dropped=dropped)
     return msgspec.json.encode(Prediction(item=key, annotations=raw)) + b"\n", msgspec.json.encode(outcome)
 
 

@@ -16,15 +16,18 @@ from trainset.core.config import replace_file
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset, Row
 from trainset.core.index import ChangedError
-from trainset.core.model import Item, Task
-from trainset.core.protocols import Exporter, Labelled, Loss, Media
+from trainset.core.model import Annotation, Item, Opaque, Task
+from trainset.core.protocols import Exporter, Labelled, Loss, Media, Naming
 from trainset.errors import MediaError, PluginError, RecordError, TrainsetError, UsageError
 
 SIDECAR = "trainset.json"
 MediaMode = Literal["copy", "link", "none"]
 DECIDED = ("reviewed", "auto-accepted")
-LOSSES = {"unreadable": "what is recorded of the item cannot be read, and it is left out: `trainset verify` says why"}
-"""What no format can express."""
+LOSSES = {
+    "unreadable": "what is recorded of the item cannot be read, and it is left out: `trainset verify` says why",
+    "objects": "which object an answer speaks of is left out: an export of the objects' own task has the answers too",
+}
+"""What no format can express, or none but those that hold ids (`Naming`)."""
 _OWN = ("labels", "media", "predictions", "guidelines", "releases", ".trainset")
 
 
@@ -111,6 +114,8 @@ def export(
         (draft if dest.suffix and not dest.is_dir() else to).mkdir(parents=True)
         told: dict[str, dict[str, Any]] = {}
         rows = _rows(dataset, task, states, where, splits, result, told, tick)
+        if task.on is not None and not isinstance(exporter, Naming):
+            rows = _unnamed(rows, result)
         for loss in exporter.write(rows, to, Placing(dataset, task, media, splits, draft)):
             result.lose(loss)
         if strict and result.losses:
@@ -204,6 +209,8 @@ def _quoted(value: str) -> str:
 def _labelled(dataset: Dataset, task: Task, row: Row, name: str) -> Labelled | None:
     if ".." in name.split("/"):  # the key of a row may hold it, and formats make paths of names
         raise RecordError(f"{name!r} leads out of the export")
+    if task.on and row.state == "excluded" and not row.decided_by:  # it is not asked about, which nobody decided
+        return None
     if row.state in ("predicted", "rejected"):
         proposal = dataset.proposal(task, row, strict=True)
         if proposal is None:
@@ -213,7 +220,7 @@ def _labelled(dataset: Dataset, task: Task, row: Row, name: str) -> Labelled | N
     return Labelled(
         item=row.item,
         name=name,
-        annotations=dataset.answer(task, row, strict=True),
+        annotations=_with_answers(dataset, task, row, dataset.answer(task, row, strict=True)),
         state=row.state,
         split=row.item.split,
         decided_by=row.decided_by,
@@ -221,6 +228,30 @@ def _labelled(dataset: Dataset, task: Task, row: Row, name: str) -> Labelled | N
         note="; ".join(notes) or None,
         record=row.answer[0] if row.answer else None,
     )
+
+
+def _unnamed(rows: Iterator[Labelled], result: Exported) -> Iterator[Labelled]:
+    """The same rows, counted as those whose answers cannot be told apart any more."""
+    for row in rows:
+        result.lose(Loss("objects", row.item.key))
+        yield row
+
+
+def _with_answers(
+    dataset: Dataset, task: Task, row: Row, annotations: tuple[Annotation, ...]
+) -> tuple[Annotation, ...]:
+    """An item's objects with what tasks that ask about them have for an answer, as attributes that are called as those
+    tasks, by the titles of their labels. A decided answer takes the place of an attribute that another tool gave."""
+    for asking in dataset.asking(task) if annotations else ():
+        about = next(dataset.rows(asking, numbers=[row.number]))
+        titles = {a.id: label.title for a in dataset.answer(asking, about) if (label := asking.label(str(a.label)))}
+        annotations = tuple(
+            msgspec.structs.replace(a, attributes={**a.attributes, asking.name: titles[a.id]})
+            if a.id in titles and not isinstance(a, Opaque)
+            else a
+            for a in annotations
+        )
+    return annotations
 
 
 def _sidecar(dataset: Dataset, task: Task, dest: Path, format_name: str, told: dict[str, dict[str, Any]]) -> None:

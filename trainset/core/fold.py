@@ -6,7 +6,7 @@ that hold the same records see the same states.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,7 +26,10 @@ _MEANING: dict[str, Meaning] = {
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What the fold must know of a decision. `proposal` is the digest of the prediction that it speaks of."""
+    """What the fold must know of a decision. `proposal` is the digest of the prediction that it speaks of.
+
+    An `orphan` answers an object that is not there any more: it supersedes what it saw, and says nothing itself.
+    """
 
     id: str
     reviewer: str
@@ -38,6 +41,7 @@ class Vote:
     proposal: str | None = None
     media: str | None = None
     reason: str | None = None
+    orphan: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +76,31 @@ class Standing:
     seen: tuple[str, ...] = ()
 
 
+FINISHED = "partial: every object is decided, and nobody said that none is missing"
+"""The reason of an item that is partial only for want of `complete`."""
+
 Same = Callable[[Sequence[str], Sequence[str]], bool]
 """Whether the annotations of two sets of votes, by id, are equivalent by the modality's measure."""
 
 
-def fold(votes: Iterable[Vote], same: Same, media: str | None = None, proposed: bool = False) -> Standing:
+def fold(
+    votes: Iterable[Vote],
+    same: Same,
+    media: str | None = None,
+    proposed: bool = False,
+    asked: Collection[str] | None = None,
+) -> Standing:
     """The state of one item for one task.
 
     `media` is the digest of the bytes that the item has now (None: unknown), `proposed` whether there is a
-    proposal to show. `same` is asked only where several heads are to be compared.
+    proposal to show. `same` is asked only where several heads are to be compared. `asked` are the objects to answer, where
+    another task says which there are: decisions on all of them are an answer.
     """
     every = {v.id: v for v in votes}
     live = _live(every)
     known = (tuple(sorted(live)), _seen(every, live))
     untouched: State = "predicted" if proposed else "unlabelled"
-    heads = _outrank(_heads(live, same))
+    heads = _outrank(_heads(live, same, asked))
     heads = [h for h in heads if not _is_stale(h, media)] or heads
     if not heads:
         return Standing(untouched, (), (), (), (), *known)
@@ -120,9 +134,18 @@ def _seen(every: dict[str, Vote], live: dict[str, Vote]) -> tuple[str, ...]:
     return tuple(sorted(here.union(*(v.on for v in live.values() if not v.rule))))
 
 
-def _heads(live: dict[str, Vote], same: Same) -> list[Head]:
-    superseded = {t for v in live.values() for t in v.on if t in live and _supersedes(v, live[t])}
-    votes = sorted((v for v in live.values() if v.id not in superseded), key=lambda v: v.id)
+def heads_of(votes: Iterable[Vote]) -> list[Vote]:
+    """The votes that stand: that nobody withdrew and no other supersedes, by id."""
+    return _standing(_live({v.id: v for v in votes}))
+
+
+def _standing(live: dict[str, Vote]) -> list[Vote]:
+    superseded = {t for v in live.values() for t in v.on if t in live and supersedes(v, live[t])}
+    return sorted((v for v in live.values() if v.id not in superseded), key=lambda v: v.id)
+
+
+def _heads(live: dict[str, Vote], same: Same, asked: Collection[str] | None) -> list[Head]:
+    votes = [v for v in _standing(live) if not v.orphan]
     parts: dict[str | None, list[Vote]] = {}
     heads = []
     for v in votes:
@@ -131,7 +154,7 @@ def _heads(live: dict[str, Vote], same: Same) -> list[Head]:
         else:
             media = frozenset((v.media,) if v.media else ())
             heads.append(Head(v.id, _MEANING[v.verdict], v.rule, frozenset((v.reviewer,)), (v.id,), media, v.reason))
-    return heads + [_compose(some, same) for some in parts.values()]
+    return heads + [_compose(some, same, asked) for some in parts.values()]
 
 
 def _is_part(vote: Vote) -> bool:
@@ -139,7 +162,7 @@ def _is_part(vote: Vote) -> bool:
     return vote.object is not None or vote.verdict in ("removed", "complete")
 
 
-def _supersedes(later: Vote, earlier: Vote) -> bool:
+def supersedes(later: Vote, earlier: Vote) -> bool:
     """Whether a vote takes the place of one that it names. A rule's never takes a person's; one on an object (or on the
     list of objects) leaves those on other objects of the same proposal alone."""
     if later.rule and not earlier.rule:
@@ -148,9 +171,10 @@ def _supersedes(later: Vote, earlier: Vote) -> bool:
     return not related or later.object == earlier.object
 
 
-def _compose(parts: list[Vote], same: Same) -> Head:
+def _compose(parts: list[Vote], same: Same, asked: Collection[str] | None) -> Head:
     """The decisions on the objects of one proposal as one head: an answer once every listed object is decided and
-    someone said that the list is complete. A person's word on an object outranks a rule's."""
+    someone said that the list is complete, or once all that are `asked` for are decided. A person's word on an object
+    outranks a rule's; one that was rejected is not decided."""
     objects: dict[str, list[Vote]] = {}
     for vote in parts:
         if vote.object is not None:
@@ -158,15 +182,20 @@ def _compose(parts: list[Vote], same: Same) -> Head:
     torn = False
     kept: list[str] = []
     by: list[Vote] = []
-    for rivals in objects.values():
+    refused: list[str] = []
+    for name, rivals in list(objects.items()):
         ranked = [v for v in rivals if not v.rule] or rivals
         by += ranked
-        staying = [v for v in ranked if v.verdict != "removed"]
+        staying = [v for v in ranked if v.verdict in ("accepted", "corrected")]
         pairs = ((a, b) for i, a in enumerate(staying) for b in staying[i + 1 :])
-        torn = torn or 0 < len(staying) < len(ranked) or not all(same((a.id,), (b.id,)) for a, b in pairs)
+        torn = torn or 0 < len(staying) < len(ranked) or len({v.verdict for v in ranked if v not in staying}) > 1
+        torn = torn or not all(same((a.id,), (b.id,)) for a, b in pairs)
         kept += [v.id for v in staying[:1]]
+        if ranked[0].verdict == "rejected":
+            refused.append(name)
+            del objects[name]
     completes = [v for v in parts if v.verdict == "complete"]
-    whole = any(objects.keys() >= set(c.objects) for c in completes)
+    whole = any(objects.keys() >= set(c.objects) for c in completes) if asked is None else objects.keys() >= set(asked)
     by += completes if whole else ()
     return Head(
         id=min(v.id for v in parts),
@@ -175,6 +204,7 @@ def _compose(parts: list[Vote], same: Same) -> Head:
         reviewers=frozenset(v.reviewer for v in by or parts),
         sources=tuple(sorted(kept)),
         media=frozenset(v.media for v in by if v.media),
+        reason=f"rejected: no better answer given for {', '.join(sorted(refused))}" if refused else None,
         torn=torn,
     )
 
@@ -205,8 +235,9 @@ def _judge(heads: list[Head], same: Same, media: str | None) -> tuple[str, tuple
         return "reopened", tuple(sorted({f"reopened: {h.reason}" if h.reason else "reopened" for h in heads})), first
     if first.meaning == "answer":
         return ("auto-accepted" if first.rule else "reviewed"), (), first
-    words = {"partial": "partial: objects left to decide", "rejected": "rejected: no better answer given"}
-    return first.meaning, (words[first.meaning],) if first.meaning in words else (), first
+    if first.meaning == "partial":
+        return "partial", ("partial: objects left to decide", *((first.reason,) if first.reason else ())), first
+    return first.meaning, ("rejected: no better answer given",) if first.meaning == "rejected" else (), first
 
 
 def _agree(heads: list[Head], same: Same) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from trainset.core.attaching import Attaching
 from trainset.core.blobs import LIMIT
 from trainset.core.codec import with_ids
 from trainset.core.config import editing, table
@@ -19,6 +20,7 @@ from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset
 from trainset.core.engine import RunWriter, predicted
 from trainset.core.files import chunks, digest, visible
+from trainset.core.keeping import keep_ids
 from trainset.core.kit import problems
 from trainset.core.layout import number_labels
 from trainset.core.lookup import Names, plain
@@ -42,7 +44,7 @@ from trainset.core.sidecar import Sidecar, Told
 from trainset.errors import MediaError, UsageError
 
 As = Literal["decisions", "predictions"]
-_PORTION = 2000
+_PORTION = 250
 _SOURCE = "media"
 _OF_STATE: Mapping[str, Verdict | None] = {
     "reviewed": "accepted", "auto-accepted": "accepted", "flagged": "flagged", "excluded": "excluded", "rejected": "rejected",
@@ -128,6 +130,7 @@ class Importing:
         self._place = _place(dataset, source or _SOURCE)
         self._fresh: dict[str, Item] = {}
         self._unwritten: list[Item] = []
+        self._attaching = Attaching(dataset, task) if task.on else None
 
     # -- labels ---------------------------------------------------------------------------------------------
 
@@ -154,6 +157,7 @@ class Importing:
         self.dataset.reload()
         self.task = self.dataset.config.task(self.task.name)
         self._context = Finding(self.dataset, self.task)
+        self._attaching = Attaching(self.dataset, self.task) if self.task.on else None
 
     def _used(self, labels: Sequence[tuple[int | None, str]]) -> list[tuple[int | None, str]]:
         """Those of the file's labels that its annotations have."""
@@ -226,13 +230,15 @@ class Importing:
             self.report.problems.append(Problem(visible(found.name), "this cannot name an item"))
             return None
         else:
-            item = Item(key=f"{self._source or _SOURCE}/{name}", group=found.group, meta=dict(found.meta))
+            item = Item(
+                key=f"{self._source or _SOURCE}/{name}", group=found.group, split=found.split, meta=dict(found.meta)
+            )
         if item.key not in self._fresh:
             split = found.split or self._sidecar.of(found.name).split
             split = split or split_of(found.group or item.key, self.dataset.config.splits)
             self.report.registered += 1
             self.report.absent += path is None
-            self._fresh[item.key] = item = msgspec.structs.replace(item, split=split)
+            self._fresh[item.key] = item = item if item.split == split else msgspec.structs.replace(item, split=split)
             self._unwritten.append(item)
         return item.key
 
@@ -320,23 +326,29 @@ class Importing:
             return handle, None
         carries = verdict in ("accepted", "corrected")
         sound = self._sound(key, found.name, annotations)
+        if self._attaching is not None and carries and not sound:
+            return handle, None
         raw = msgspec.Raw(self._stored(sound)) if carries else msgspec.UNSET
-        attributes = dict(found.attributes)
-        before = own.get((key, handle), ())
-        if before:
-            last, _ = self.dataset.decision(self._head(before))
-            same = last.annotations if last.annotations is msgspec.UNSET else bytes(last.annotations)
-            if (
-                last.verdict == verdict
-                and same == (raw if raw is msgspec.UNSET else bytes(raw))
-                and last.attributes == attributes
-            ):
+        decision = Decision(
+            item=key,
+            verdict=verdict,
+            on=tuple(own.get((key, handle), ())),
+            of=self._attaching.of(key) if self._attaching is not None else (),
+            annotations=raw,
+            attributes=dict(found.attributes),
+            note=found.note,
+        )
+        if decision.on:
+            last, _ = self.dataset.decision(self._head(decision.on))
+            same, was = _says_the_same(last, decision), last.annotations
+            if not same and carries and was is not msgspec.UNSET and any(not a.id for a in annotations):
+                kept = keep_ids(sound, bytes(was), self.dataset.codec)
+                decision = msgspec.structs.replace(decision, annotations=msgspec.Raw(self._stored(kept)))
+                same = _says_the_same(last, decision)
+            if same:
                 self.report.unchanged += 1
                 return handle, None
             self.report.superseded += 1
-        decision = Decision(
-            item=key, verdict=verdict, on=tuple(before), annotations=raw, attributes=attributes, note=found.note
-        )
         return handle, msgspec.json.encode(decision)
 
     def _decider(self, told: Told, reviewer: str | None) -> str:
@@ -356,10 +368,11 @@ class Importing:
 
     def _sound(self, key: str, name: str, annotations: Sequence[Annotation]) -> Sequence[Annotation]:
         """The annotations that can be an answer, each with an id; the others are problems."""
+        annotations = self._attached(key, name, annotations)
         if not annotations:
             return annotations
         annotations = with_ids(annotations)
-        decoded = [a for a in annotations if not isinstance(a, Undecoded)]
+        decoded = [a for a in annotations if type(a) is not Undecoded]
         fatal: set[str] = set()
         for problem in problems(self.dataset.kit, self.task, self._item(key), decoded) if decoded else ():
             what = problem.message if problem.note else f"{problem.message}; it was left out"
@@ -367,6 +380,13 @@ class Importing:
             if not problem.note:
                 fatal.add(problem.where)
         return tuple(a for a in annotations if a.id not in fatal) if fatal else annotations
+
+    def _attached(self, key: str, name: str, annotations: Sequence[Annotation]) -> Sequence[Annotation]:
+        """The annotations; in a task on another's objects, those that speak of one, and the others are problems."""
+        if self._attaching is None:
+            return annotations
+        self.report.problems += self._attaching.problems(key, name, annotations)
+        return self._attaching.fitting(key, annotations)
 
     # -- predictions ----------------------------------------------------------------------------------------
 
@@ -379,7 +399,13 @@ class Importing:
         return self.report
 
     def _predictions(self) -> None:
-        read = [(key, with_ids(annotations, "p")) for key, _, annotations in self._read()]
+        every = list(self._read())
+        proposed = {key for key, found, _ in every if found.state == "predicted"}
+        read = [
+            (key, with_ids(self._attached(key, found.name, some), "p"))
+            for key, found, some in every
+            if found.state == "predicted" or key not in proposed
+        ]
         self._write_items()
         self._items.close()
         content = digest(b"".join(self.dataset.codec.encode(annotations) + key.encode() for key, annotations in read))
@@ -395,8 +421,17 @@ class Importing:
         )
         with RunWriter(self.dataset, self.task, model) as output:
             for some in chunks(read, _PORTION):
-                output.put([predicted(self.dataset, key, annotations) for key, annotations in some])
+                output.put([
+                    predicted(self.dataset, key, annotations, of=self._attaching.of(key) if self._attaching else ())
+                    for key, annotations in some
+                ])  # fmt: skip
             output.sync()
+
+
+def _says_the_same(a: Decision, b: Decision) -> bool:
+    """Whether two decisions of one reviewer differ in nothing but what they saw; in sight of other objects is not the same."""
+    said = (None if x.annotations is msgspec.UNSET else bytes(x.annotations) for x in (a, b))
+    return len(set(said)) == 1 and (a.verdict, a.attributes, a.of) == (b.verdict, b.attributes, b.of)
 
 
 def _handle(name: str) -> str | None:

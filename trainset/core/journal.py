@@ -109,10 +109,14 @@ class Writer:
 
     def record(self, body: bytes) -> str:
         """Append one record; its id once it is on disk."""
+        return self.record_all([body])[0]
+
+    def record_all(self, bodies: Sequence[bytes]) -> list[str]:
+        """Append records, all of them or none; their ids once they are on disk."""
         with self._lock:
-            identity = self.append([body])[0]
+            ids = self.append(bodies)
             self.sync()
-        return identity
+        return ids
 
     def append(self, bodies: Sequence[bytes]) -> list[str]:
         """Append records, each the JSON object of a record without id and chain. Not durable before `sync`."""
@@ -132,7 +136,7 @@ class Writer:
     def _put(self, bodies: Sequence[bytes]) -> list[str]:
         chain = Chain(self._chain.header, self._chain.count, self._chain.value)
         out = [chain.append(body) for body in bodies]
-        data = b"".join(line + b"\n" for line, _ in out)
+        data = b"\n".join([*[line for line, _ in out], b""])
         try:
             for fd in self._fds():
                 _write(fd, data)

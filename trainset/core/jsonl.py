@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -122,6 +123,7 @@ class JsonlExporter:
     """Writes one file, and loses nothing. Media stay where they are: an item is known by its key and digest."""
 
     losses: Mapping[str, str] = {}
+    keeps_ids: Literal[True] = True
 
     def write(self, rows: Iterable[Labelled], dest: Path, context: ExportContext) -> Iterator[Loss]:
         """To `dest`, or to `labels.jsonl` in it where it is a folder."""

@@ -74,7 +74,14 @@ def parse_task(text: str) -> tuple[str, str, list[str]]:
     return parts[0], parts[1], labels
 
 
-def add_task(root: Path, name: str, kind: str, labels: Sequence[tuple[int | None, str]], many: bool = False) -> None:
+def add_task(
+    root: Path,
+    name: str,
+    kind: str,
+    labels: Sequence[tuple[int | None, str]],
+    many: bool = False,
+    on: str | None = None,
+) -> None:
     """Add a task with labels, guidelines to fill in and a few rules to `trainset.toml`."""
     with editing(root) as document:
         if name in document.get("tasks", {}):
@@ -83,6 +90,8 @@ def add_task(root: Path, name: str, kind: str, labels: Sequence[tuple[int | None
         task["type"] = kind
         if many:
             task["many"] = True
+        if on is not None:
+            task["on"] = on
         number_labels(table(task, "labels"), labels)
         for rule, settings in RULES.items():
             inline = tomlkit.inline_table()

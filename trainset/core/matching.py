@@ -26,6 +26,16 @@ class ClassOps:
         return None
 
 
+class ObjectOps(ClassOps):
+    """A class of an object of another task: two coincide where they speak of the same one."""
+
+    def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
+        """1 where the ids are the same, else 0."""
+        numbers = {name: n for n, name in enumerate({x.id for x in (*a, *b)})}
+        left, right = (np.array([numbers[x.id] for x in some], np.intp) for some in (a, b))
+        return (left[:, None] == right).astype(np.float64)
+
+
 def tag_of(annotation: Annotation) -> str:
     """The type's tag as it stands in records."""
     return annotation.kind if isinstance(annotation, Opaque) else str(type(annotation).__struct_config__.tag)

@@ -48,7 +48,8 @@ class Annotation(Struct, kw_only=True, omit_defaults=True, frozen=True, tag_fiel
 
 
 class Class(Annotation, kw_only=True, frozen=True, tag="class"):
-    """The whole item is of class `label`; a `classify` task with `many` takes several."""
+    """The whole item is of class `label`, and of several in a `classify` task with `many`; in a task on another's
+    objects, the object with this `id` is."""
 
 
 class Opaque(Annotation, kw_only=True, frozen=True, tag="opaque"):
@@ -61,14 +62,19 @@ class Opaque(Annotation, kw_only=True, frozen=True, tag="opaque"):
     raw: Raw
 
 
-class Undecoded(Annotation, kw_only=True, frozen=True):
-    """An annotation whose geometry is still JSON: what an importer may hand over where millions would be decoded only
-    to be encoded again.
+class Undecoded(Struct, frozen=True, gc=False):
+    """An annotation whose fields are JSON: what an importer may hand over where millions would be decoded only to be
+    encoded again.
 
-    A subclass has the tag of a registered type and its fields, those of the geometry as `msgspec.Raw`. Whoever makes one
-    answers for it that the type's own struct decodes these bytes, and that they hold no line break; the modality's
-    checks pass it over.
+    `tag` is that of a registered type. `fields` are what a record holds of it beside type, id and label: the members of
+    its JSON object in the order of the type's struct, without blanks and braces, such as `"score":0.5,"box":[0,1,2,3]`.
+    Whoever makes one answers for it that the type's own struct decodes them; the modality's checks pass it over.
     """
+
+    tag: str
+    id: str
+    label: str | None
+    fields: bytes
 
 
 class Item(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -150,7 +156,8 @@ class Decision(Struct, kw_only=True, omit_defaults=True, frozen=True, rename={"o
     `accepted` and `corrected` carry their `annotations` (an empty list is *reviewed: nothing there*).
     `complete` lists in `objects` the ids of the proposal's objects: decided all, they are the whole answer.
     `on` names the decisions that this one saw, and everything that those superseded; a withdrawal names
-    the one decision of the same reviewer that it takes back.
+    the one decision of the same reviewer that it takes back. In a task on another's objects, each annotation has the id
+    of the object that it answers, and `of` names the records of that other task's answer that held them.
     """
 
     item: str
@@ -160,6 +167,7 @@ class Decision(Struct, kw_only=True, omit_defaults=True, frozen=True, rename={"o
     objects: tuple[str, ...] = ()
     origin: Origin | None = None
     on: tuple[str, ...] = ()
+    of: tuple[str, ...] = ()
     annotations: Raw | UnsetType = UNSET
     attributes: dict[str, AttributeValue] = {}
     seconds: float | None = None
@@ -169,10 +177,12 @@ class Decision(Struct, kw_only=True, omit_defaults=True, frozen=True, rename={"o
 
 class Outcome(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """A line of `labels/runs`: what a run made of one item. `digest` is that of the prediction's annotations,
-    as stored; `error` says why there is none. `dropped` counts annotations whose class the task does not know."""
+    as stored; `error` says why there is none. `dropped` counts annotations whose class the task does not know. `of` names,
+    in a task on another's objects, the records of that other task's answer that held the objects it looked at."""
 
     item: str
     media: str | None = None
+    of: tuple[str, ...] = ()
     digest: str | None = None
     count: Size = 0
     dropped: Size = 0
@@ -293,8 +303,9 @@ class RuleConfig(Struct, kw_only=True, frozen=True):
 class Task(Struct, kw_only=True, frozen=True):
     """One question asked of items.
 
-    `definition` digests what changes an answer's meaning (type, labels, attributes, `many`, `options`); `agree_above` is
-    the similarity from which two annotations of the same label count as the same object. `options` are what else the
+    `definition` digests what changes an answer's meaning (type, labels, attributes, `many`, `on`, `options`);
+    `agree_above` is the similarity from which two annotations of the same label count as the same object. `on` is the
+    task whose objects this one asks about, None where it asks about the item. `options` are what else the
     task's table holds: the struct that the task's annotation type names for it, else a mapping.
     """
 
@@ -302,6 +313,7 @@ class Task(Struct, kw_only=True, frozen=True):
     type: str
     labels: tuple[Label, ...] = ()
     many: bool = False
+    on: str | None = None
     attributes: tuple[Attribute, ...] = ()
     rules: tuple[RuleConfig, ...] = ()
     propose: tuple[str, ...] = ()

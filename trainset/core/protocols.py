@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from trainset.core.model import Annotation, AttributeValue, Item, State, Task, Verdict
+from trainset.core.model import Annotation, AttributeValue, Item, State, Task, Undecoded, Verdict
 from trainset.core.scene import Line, Point, Rect, Scene, Size, Viewport
 
 # -- media -------------------------------------------------------------------------------------------------
@@ -179,6 +179,11 @@ class Context(Protocol):
 
     def model(self, run: str) -> str:
         """The name of the model behind a run."""
+        ...
+
+    def objects(self, item: Item) -> Sequence[Annotation]:
+        """The decided objects of an item that the task asks about, as their own task has them; empty for a task that
+        asks about the item as a whole. An answer's annotation has the id of the object that it answers."""
         ...
 
     def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
@@ -397,7 +402,7 @@ class Imported(Struct, kw_only=True, frozen=True):
     """
 
     name: str
-    annotations: Sequence[Annotation]
+    annotations: Sequence[Annotation | Undecoded]
     path: Path | None = None
     meta: Mapping[str, Any] = {}
     split: str | None = None
@@ -509,6 +514,14 @@ class Exporter(Protocol):
         ...
 
 
+@runtime_checkable
+class Naming(Protocol):
+    """What an exporter is too whose format holds the ids of annotations: there it can be told which object of another
+    task (`Task.on`) an answer speaks of. Of any other, the core says that this is lost."""
+
+    keeps_ids: Literal[True]
+
+
 # -- views ---------------------------------------------------------------------------------------------------
 
 
@@ -534,12 +547,14 @@ class Change:
 class Effect:
     """Something a view asks of the screen: show a `region`, say a `message`; None leaves it as it is.
 
-    `label` asks the reviewer for a label and sends it back as the command that `label` names.
+    `label` asks the reviewer for a label and sends it back as the command that `label` names; with `choices` (id and
+    name), for one of these instead.
     """
 
     region: Rect | None = None
     message: str = ""
     label: str | None = None
+    choices: Sequence[tuple[str, str]] = ()
 
 
 class View(Protocol):

@@ -42,6 +42,23 @@ class Queue(Protocol):
         ...
 
 
+class Picked(tuple[Entry, ...]):
+    """A queue of entries that were picked, and of no others."""
+
+    def grow(self) -> bool:
+        """Nothing arrives."""
+        return False
+
+    def place(self, key: str) -> int | None:
+        """Where the item of this key stands."""
+        return next((at for at, entry in enumerate(self) if entry.key == key), None)
+
+    def find(self, text: str, start: int) -> int | None:
+        """The first place from `start` on whose key holds `text`, whatever its case."""
+        wanted = text.casefold()
+        return next((at for at in range(start, len(self)) if wanted in self[at].key.casefold()), None)
+
+
 class Guests:
     """A queue with a few entries put in between, each of which takes a place; itself a `Queue`."""
 

@@ -29,8 +29,11 @@ _header = msgspec.json.Decoder(Header)
 _end = msgspec.json.Decoder(End)
 
 
-def _hash(*parts: bytes) -> bytes:
-    return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+def _hash(first: bytes, *more: bytes) -> bytes:
+    state = hashlib.blake2b(first, digest_size=16)
+    for part in more:
+        state.update(part)
+    return state.digest()
 
 
 def header_line(header: Header) -> bytes:
@@ -58,10 +61,7 @@ class Chain:
         self.count += 1
         self.value = _hash(self.value, identity)
         name = identity.hex()
-        return (
-            b'{"id":"%b",%b,"chain":"%b"}' % (name.encode(), body[1:-1], self.value.hex().encode()),
-            name,
-        )
+        return b'{"id":"%b",%b,"chain":"%b"}' % (name.encode(), body[1:-1], self.value.hex().encode()), name
 
     def end(self) -> bytes:
         """The line that seals the file."""

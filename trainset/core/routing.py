@@ -96,7 +96,10 @@ class Router:
     def fingerprint(self) -> str:
         """What findings depend on besides the items: rules, order, and the outcomes there are."""
         rules = [(config.name, _digest(config)) for config in self.task.rules]
-        return digest(repr((rules, self.task.rank, self.task.seed, self.task.definition, self._runs())).encode())
+        embedders = (self.dataset.config.embedders,) if self.dataset.config.embedders else ()
+        return digest(
+            repr((rules, self.task.rank, self.task.seed, self.task.definition, self._runs(), *embedders)).encode()
+        )
 
     def _runs(self) -> list[tuple[str, int]]:
         """The task's runs, and how many outcomes of each are here."""

@@ -71,25 +71,36 @@ class Shape:
     """An outline over the pictures.
 
     `points` are scene coordinates: two corners of a `box`, the vertices of a `line` or closed `polygon`, the
-    places of `points`. `color` indexes the colour-blind-safe palette. `weak` draws it dashed (a candidate).
+    places of `points`; many of them come better as an array `(n, 2)`. With `parts`, the numbers of points of each, a
+    line or polygon is several: the edges of a skeleton, the rings of a region with holes. `color` indexes the
+    colour-blind-safe palette. `weak` draws it dashed (a candidate).
     """
 
     kind: Literal["box", "line", "polygon", "points"]
-    points: tuple[Point, ...]
+    points: tuple[Point, ...] | NDArray[np.float64]
     text: str = ""
     color: int = 0
     selected: bool = False
     weak: bool = False
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Tint:
-    """A mask over the pictures: `(height, width)` bool that fills `place`."""
+    """A mask over the pictures: `(height, width)` bool that fills `place`.
+
+    `filled` tints what it covers, `contour` draws its outline, finer than a cell; `weak` dashes that (a candidate).
+    `text` stands above `place`.
+    """
 
     mask: NDArray[np.bool_]
     place: Rect
     color: int = 0
     selected: bool = False
+    text: str = ""
+    weak: bool = False
+    filled: bool = True
+    contour: bool = False
 
 
 @dataclass(frozen=True)

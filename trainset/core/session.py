@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from trainset.core.model import Annotation, AttributeValue, Item, Label, State, 
 from trainset.core.protocols import Change, Context, Effect, View
 from trainset.core.queue import Entry, Queue
 from trainset.core.scene import Point
-from trainset.core.sitting import Aside, Decided, Notice, Sitting, Step
+from trainset.core.sitting import Aside, Decided, Notice, Sitting, Step, in_words, missing_attribute
 from trainset.core.walk import Walk
 from trainset.errors import TrainsetError
 
@@ -94,7 +94,8 @@ class Session:
     """Takes one reviewer through the queue.
 
     `make_view` gives a fresh view for each item. A decision counts only when the item has been shown (`shown`) for
-    `min_look` seconds. Pauses beyond `idle` seconds are not counted as time on the item. `clock` gives seconds.
+    `min_look` seconds. Pauses beyond `idle` seconds are not counted as time on the item. `clock` gives seconds. `queue`
+    is what to go through, the desk's where it is not given.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Session:
         min_look: float = 0.15,
         idle: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
+        queue: Queue | None = None,
     ) -> None:
         self.desk = desk
         self.notice = Notice()
@@ -115,7 +117,7 @@ class Session:
         """How many records this session wrote, withdrawals among them: what counts in the dataset follows it."""
         self._make_view, self._context = make_view, context
         self._min_look, self._idle, self._clock = min_look, idle, clock
-        self._walk = Walk(desk.queue())
+        self._walk = Walk(desk.queue() if queue is None else queue)
         self._sittings: OrderedDict[str, Sitting] = OrderedDict()
         self._history: list[Decided] = []
         self._withdrawn: list[Decided] = []
@@ -134,6 +136,11 @@ class Session:
     def decided(self) -> int:
         """How many decisions of this session stand."""
         return len(self._history)
+
+    @property
+    def standing(self) -> Sequence[Decided]:
+        """The decisions of this session that stand, the earliest first."""
+        return tuple(self._history)
 
     @property
     def left(self) -> int:
@@ -243,11 +250,14 @@ class Session:
             view = self._make_view()
             self._show(view, item, versions)
             aside = Aside(dict(self.desk.item_attributes(item)))
+            objects = tuple(a.id for a in self._context.objects(item)) if self.task.on else ()
             proposed = bool(versions) and self.desk.state(item) != "unlabelled"
         except TrainsetError as error:
-            return Sitting(entry, item, error=_words(error))
+            return Sitting(entry, item, error=in_words(error))
         opened = view.annotations()
-        return Sitting(entry, item, view, versions=versions, proposed=proposed, opened=opened, aside=aside)
+        return Sitting(
+            entry, item, view, versions=versions, proposed=proposed, opened=opened, objects=objects, aside=aside
+        )
 
     # -- editing --------------------------------------------------------------------------------------------
 
@@ -308,9 +318,12 @@ class Session:
         sitting = self._ready()
         if sitting is None:
             return
-        if not sitting.proposed and not sitting.annotations:
+        if left := len(set(sitting.objects) - {a.id for a in sitting.annotations}):
+            text = f"{left} of {len(sitting.objects)} {self.task.on} without an answer: tab selects them"
+            self.notice = Notice(text, "refused")
+        elif not sitting.proposed and not sitting.annotations:
             self.notice = Notice("nothing is proposed or drawn: N says that there is nothing here", "refused")
-        elif missing := self._missing(sitting, sitting.annotations):
+        elif missing := missing_attribute(self.task, sitting.aside.attributes, sitting.annotations):
             self.notice = Notice(f"{missing} is required: A opens the attributes", "refused")
         else:
             unchanged = sitting.proposed and not sitting.edited
@@ -321,7 +334,9 @@ class Session:
         sitting = self._ready()
         if sitting is None:
             return
-        if missing := self._missing(sitting, ()):
+        if self.task.on:
+            self.notice = Notice(f"what is there is for {self.task.on} to say: f flags it, s skips it", "refused")
+        elif missing := missing_attribute(self.task, sitting.aside.attributes, ()):
             self.notice = Notice(f"{missing} is required: A opens the attributes", "refused")
         else:
             self._decide(sitting, "corrected", ())
@@ -357,16 +372,6 @@ class Session:
             return None
         return self.sitting
 
-    def _missing(self, sitting: Sitting, annotations: Iterable[Annotation]) -> str | None:
-        for attribute in self.task.attributes_of("item"):
-            if attribute.required and attribute.name not in sitting.aside.attributes:
-                return f"{attribute.name} of the item"
-        for annotation in annotations:
-            for attribute in self.task.attributes_of("object", annotation.label):
-                if attribute.required and attribute.name not in annotation.attributes:
-                    return f"{attribute.name} of {annotation.label or 'an object'}"
-        return None
-
     def _decide(self, sitting: Sitting, verdict: Verdict, annotations: tuple[Annotation, ...] | None) -> None:
         seconds, steps = round(sitting.seconds, 1), tuple(sitting.steps)
         decision = Decided(sitting.entry, sitting.item, verdict, annotations, sitting.aside, seconds, steps)
@@ -386,7 +391,7 @@ class Session:
                 seconds=decision.seconds,
             )
         except TrainsetError as error:
-            self.notice = Notice(f"not saved: {_words(error)}", "error")
+            self.notice = Notice(f"not saved: {in_words(error)}", "error")
             return False
         self.records += 1
         self._history.append(replace(decision, record=record))
@@ -435,7 +440,7 @@ class Session:
         try:
             self.desk.withdraw(decision.item, decision.record)
         except TrainsetError as error:
-            self.notice = Notice(f"not undone: {_words(error)}", "error")
+            self.notice = Notice(f"not undone: {in_words(error)}", "error")
             return
         self.records += 1
         self._history.pop()
@@ -464,7 +469,3 @@ class Session:
         if self.sitting is not None:
             self.sitting.seconds += min(now - self._touched, self._idle)
         self._touched = now
-
-
-def _words(error: TrainsetError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message

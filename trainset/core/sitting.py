@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from trainset.core.model import Annotation, AttributeValue, Item, Verdict
+from trainset.core.model import Annotation, AttributeValue, Item, Task, Verdict
 from trainset.core.protocols import Change, View
 from trainset.core.queue import Entry
+from trainset.errors import TrainsetError
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,11 @@ class Notice:
 
     text: str = ""
     kind: Literal["info", "saved", "refused", "error"] = "info"
+
+
+def in_words(error: TrainsetError) -> str:
+    """An error with its remedy, on one line."""
+    return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Sitting:
     """One item on the desk: its view, the edits made to it, and how long it has been looked at.
 
     `opened` are the annotations as the view first gave them; `proposed` says whether there was an answer or a
-    proposal to start from (an empty one counts).
+    proposal to start from (an empty one counts). `objects` are those that the task asks about, by id.
     `error` says why the item cannot be shown; there is no view then.
     """
 
@@ -53,6 +59,7 @@ class Sitting:
     versions: Mapping[str, Sequence[Annotation]] = field(default_factory=dict)
     proposed: bool = False
     opened: tuple[Annotation, ...] = ()
+    objects: tuple[str, ...] = ()
     aside: Aside = field(default_factory=Aside)
     steps: list[Step] = field(default_factory=list)
     undone: list[Step] = field(default_factory=list)
@@ -70,6 +77,34 @@ class Sitting:
 
 
 @dataclass(frozen=True)
+class Ruling:
+    """A decision to be written: on an item, or with `object` on that object of its proposal."""
+
+    item: Item
+    verdict: Verdict
+    annotations: tuple[Annotation, ...] | None = None
+    object: str | None = None
+    attributes: Mapping[str, AttributeValue] | None = None
+    note: str | None = None
+    seconds: float | None = None
+
+
+def missing_attribute(
+    task: Task, attributes: Mapping[str, AttributeValue] | None, annotations: Iterable[Annotation]
+) -> str | None:
+    """A required attribute that the item (whose own are `attributes`; None asks nothing of it) or one of its annotations
+    lacks, in words."""
+    for attribute in task.attributes_of("item") if attributes is not None else ():
+        if attribute.required and attribute.name not in (attributes or {}):
+            return f"{attribute.name} of the item"
+    for annotation in annotations:
+        for attribute in task.attributes_of("object", annotation.label):
+            if attribute.required and attribute.name not in annotation.attributes:
+                return f"{attribute.name} of {annotation.label or 'an object'}"
+    return None
+
+
+@dataclass(frozen=True)
 class Decided:
     """A decision of this session: enough to withdraw it, and to decide the same again."""
 
@@ -81,3 +116,9 @@ class Decided:
     seconds: float
     steps: tuple[Step, ...]
     record: str = ""
+
+    @property
+    def ruling(self) -> Ruling:
+        """The same, to be written again."""
+        aside = self.aside
+        return Ruling(self.item, self.verdict, self.annotations, None, aside.attributes or None, aside.note, self.seconds)

@@ -57,6 +57,7 @@ def verify(dataset: Dataset, summary: Summary, media: bool = False) -> Iterator[
         _history(dataset, summary),
         _absent(dataset),
         _items(dataset),
+        _orphans(dataset),
         _media(dataset, summary, media),
     ):
         summary.problems += not finding.note
@@ -289,6 +290,23 @@ def _items(dataset: Dataset) -> Iterator[Finding]:
             f"{key} was decided on other media bytes than it has now ({task}: {state})",
             note=True,
         )
+
+
+def _orphans(dataset: Dataset) -> Iterator[Finding]:
+    """Answers to objects that were removed since: they are not part of any answer, and nothing is lost of them."""
+    for task in (t for t in dataset.config.tasks.values() if t.on):
+        for key, orphans in dataset.index.db.execute(
+            "SELECT i.key, a.orphans FROM asked a JOIN item i ON i.id=a.item WHERE a.task=? AND a.orphans<>'' ORDER BY 1",
+            (task.name,),
+        ).fetchall():
+            for rid, name in json.decode(orphans):
+                path, offset, who = dataset.index.db.execute(
+                    "SELECT f.path, d.offset, f.reviewer FROM decision d JOIN file f ON f.id=d.file WHERE d.rid=? AND f.present LIMIT 1",
+                    (rid,),
+                ).fetchone()
+                line = dataset.index.tree.read(path, 0, offset).count(b"\n") + 1
+                text = f"{who} answered {task.name!r} for object {name!r} of {key}, which is none of its {task.on} any more"
+                yield Finding(path, line, text, note=True)
 
 
 def _media(dataset: Dataset, summary: Summary, thorough: bool) -> Iterator[Finding]:

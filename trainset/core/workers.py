@@ -47,7 +47,7 @@ def outputs(
     items: Iterable[Item],
     batch: int,
     prepare: Callable[[Item], Any],
-    infer: Callable[[Sequence[Any]], Sequence[Any]],
+    infer: Callable[[Sequence[Any]], Iterable[Any]],
 ) -> Iterator[tuple[Item, Any]]:
     """Each item with its output, or with why it `Failed`: whatever a plugin raises concerns its item alone.
 
@@ -64,12 +64,12 @@ def outputs(
 
 
 def _inferred(
-    prepared: Sequence[tuple[Item, Any]], infer: Callable[[Sequence[Any]], Sequence[Any]]
+    prepared: Sequence[tuple[Item, Any]], infer: Callable[[Sequence[Any]], Iterable[Any]]
 ) -> Iterator[tuple[Item, Any]]:
     if not prepared:
         return
     try:
-        found = infer([p for _, p in prepared])
+        found = list(infer([p for _, p in prepared]))
         if len(found) != len(prepared):
             raise ModelError(f"{len(found)} outputs for a batch of {len(prepared)}")
     except Exception as error:

@@ -22,6 +22,7 @@ from trainset.plugins.specs import (
 if TYPE_CHECKING:
     from trainset.core.editing import *  # noqa: F403
     from trainset.core.files import *  # noqa: F403
+    from trainset.core.object_editing import *  # noqa: F403
     from trainset.core.protocols import *  # noqa: F403
     from trainset.core.scene import *  # noqa: F403
     from trainset.core.tables import *  # noqa: F403
@@ -30,6 +31,7 @@ _LAZY = (
     "trainset.core.protocols",
     "trainset.core.scene",
     "trainset.core.editing",
+    "trainset.core.object_editing",
     "trainset.core.files",
     "trainset.core.pause",
     "trainset.core.tables",

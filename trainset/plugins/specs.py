@@ -51,7 +51,8 @@ class PrelabelerSpec:
     """A model adapter or an algorithm. `factory(settings, task)` makes a `Prelabeler`; `settings` is a msgspec Struct.
 
     `produces` are annotation tags. `recognise(path, task) -> Recognition | None` looks at a model file; an adapter
-    without it needs no model file.
+    without it needs no model file. `files` are settings that name a file: in `trainset.toml` by its path in the dataset or by
+    an item's key, in the Struct by its place on this machine. What is in the file belongs to a run's identity.
     """
 
     name: str
@@ -61,6 +62,7 @@ class PrelabelerSpec:
     settings: str
     summary: str
     recognise: str | None = None
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

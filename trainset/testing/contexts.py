@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from trainset.core.codec import Codec
 from trainset.core.exporting import MediaMode, place
+from trainset.core.files import digest, digest_files
 from trainset.core.lookup import Names
-from trainset.core.matching import ClassOps, likeness, tag_of
+from trainset.core.matching import ClassOps, ObjectOps, likeness, tag_of
 from trainset.core.model import Annotation, Class, Item, Opaque, Task
-from trainset.core.protocols import AnnotationOps, ItemDraft, Modality
+from trainset.core.neighbours import Neighbours
+from trainset.core.protocols import AnnotationOps, ItemDraft, Modality, Neighbour
 from trainset.core.scene import Rect
 from trainset.errors import MediaError
 
@@ -29,7 +31,7 @@ class MemoryContext:
     `items` are what `find` knows. Media are files in `folder`, by the items' paths; what `media.load` gives is
     `loaded`, by key, and else what `modality` loads of the files. `ops` compare annotations, by their struct; a `Class`
     needs none. `runs` hold what models said: annotations by run and item key, the run that is shown first.
-    `placed` collects where an export put media.
+    `about` are the objects that the task asks about, by item key. `placed` collects where an export put media.
     """
 
     task: Task
@@ -41,8 +43,10 @@ class MemoryContext:
     modality: Modality | None = None
     ops: Mapping[type[Annotation], AnnotationOps] = field(default_factory=dict)
     runs: Mapping[str, Mapping[str, Sequence[Annotation]]] = field(default_factory=dict)
+    about: Mapping[str, Sequence[Annotation]] = field(default_factory=dict)
     media_mode: MediaMode = "none"
     splits: Sequence[str] = ()
+    vectors: Mapping[str, Sequence[float]] = field(default_factory=dict)
     placed: list[Path] = field(default_factory=list)
 
     @property
@@ -63,6 +67,10 @@ class MemoryContext:
         """A run's model is called as the run."""
         return run
 
+    def objects(self, item: Item) -> Sequence[Annotation]:
+        """The objects of an item in `about`."""
+        return self.about.get(item.key, ())
+
     def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
         """`(len(a), len(b))` by `ops`, 0 between different types."""
         return likeness(a, b, item, self._ops)
@@ -74,6 +82,36 @@ class MemoryContext:
     def frame(self, item: Item) -> Rect | None:
         """The modality's, None without one."""
         return self.modality.frame(item) if self.modality else None
+
+    def digest(self, item: Item) -> str:
+        """The digest of the item's files, or else of what was given as loaded, or its own."""
+        if self.folder is not None:
+            try:
+                return digest_files([self.media.path(item, part) for part in item.parts or ("",)])
+            except FileNotFoundError as error:
+                raise MediaError(f"{error.filename} is not there") from error
+        return digest(repr(self.loaded[item.key]).encode()) if item.key in self.loaded else item.media or item.key
+
+    def features(self, items: Sequence[Item], embedder: str = "") -> NDArray[np.float32]:
+        """`vectors`, by key; a row of NaN where there is none."""
+        width = len(next(iter(self.vectors.values()), ()))
+        none = [float("nan")] * width
+        return np.array([self.vectors.get(item.key, none) for item in items], np.float32).reshape(len(items), width)
+
+    def neighbours(
+        self, items: Iterable[Item], count: int, embedder: str = ""
+    ) -> Iterator[tuple[Item, Sequence[Neighbour]]]:
+        """Each item with the others in `vectors` that are most like it."""
+        keys = list(self.vectors)
+        table = np.array(list(self.vectors.values()), np.float32)
+        search = Neighbours(table, np.arange(len(keys)))
+        for item in items:
+            found: Sequence[Neighbour] = ()
+            if item.key in self.vectors:
+                rows, alike = search.search(table[[keys.index(item.key)]], min(count + 1, len(keys)))
+                pairs = zip(rows[0].tolist(), alike[0].tolist(), strict=True)
+                found = [Neighbour(keys[row], value) for row, value in pairs if keys[row] != item.key][:count]
+            yield item, found
 
     def find(self, name: str) -> Item | None:
         """The item that `import` would find by this name."""
@@ -91,7 +129,7 @@ class MemoryContext:
 
     @property
     def _known(self) -> dict[type[Annotation], AnnotationOps]:
-        return {Class: ClassOps(), **self.ops}
+        return {Class: ObjectOps() if self.task.on else ClassOps(), **self.ops}
 
     def _ops(self, tag: str) -> AnnotationOps:
         for kind, ops in self._known.items():

@@ -23,6 +23,7 @@ from trainset.plugins.registry import Registry, load
 from trainset.plugins.specs import (
     API,
     AnnotationSpec,
+    EmbedderSpec,
     FormatSpec,
     PrelabelerSpec,
     Spec,
@@ -145,6 +146,8 @@ def _check_target(told: str, spec: Spec, field: str, target: str) -> None:
         _check_protocol(told, found(), protocol)
     elif isinstance(spec, PrelabelerSpec) and field == "factory" and isinstance(found, type):
         _check_protocol(told, found, protocols.Prelabeler)
+    elif isinstance(spec, EmbedderSpec) and field == "factory" and isinstance(found, type):
+        _check_protocol(told, found, protocols.Embedder)
 
 
 def _check_protocol(told: str, made: object, protocol: type[Any]) -> None:

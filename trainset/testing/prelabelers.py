@@ -10,7 +10,7 @@ from typing import Any
 
 from trainset.core.files import chunks
 from trainset.core.model import Annotation, Item
-from trainset.core.protocols import Context, Limits, Prelabeler
+from trainset.core.protocols import Context, Embedder, Limits, Prelabeler, Promptable
 from trainset.core.scene import Rect
 from trainset.testing.contract import named, require, same
 
@@ -26,7 +26,7 @@ def check_prelabeler(
     `classes` are the names that its labels must be among: the model's class names, or a task's labels.
     """
     require(len(items) > 0, "there are no items", "a check needs items to check")
-    _check_limits(labeller)
+    check_limits(labeller)
     alone = [_run(labeller, [item], context)[0] for item in items]
     for item, said in zip(items, alone, strict=True):
         for annotation in said:
@@ -50,6 +50,46 @@ def check_prelabeler(
     _check_threads(labeller, items, context, alone)
 
 
+def check_promptable(
+    labeller: Promptable, items: Sequence[Item], context: Context, prompts: Sequence[Annotation]
+) -> None:
+    """Check a promptable pre-labeller on items whose media it can read, each shown the same prompts, one an object."""
+    require(len(items) > 0 and len(prompts) > 0, "there are no items or prompts", "a check needs both")
+    check_limits(labeller)
+    by_id = {prompt.id: prompt for prompt in prompts}
+    for item in items:
+        encoded = labeller.encode(labeller.prepare(item, context))
+        found = labeller.prompt(encoded, prompts)
+        for annotation in found:
+            shown = by_id.get(annotation.id)
+            require(
+                shown is not None and annotation.label == shown.label,
+                f"{named(labeller, 'prompt')} of {item.key} gives {annotation!r}",
+                "what a prompt gives has the id and the label of the prompt",
+            )
+            require(
+                annotation.score is None or (math.isfinite(annotation.score) and 0 <= annotation.score <= 1),
+                f"{named(labeller, 'prompt')} of {item.key} gives the score {annotation.score!r}",
+                "a score is a finite number in 0..1, or none",
+            )
+        contract = "an item is encoded once, and prompted any number of times: a prompt depends on nothing before it"
+        one_by_one = [a for prompt in prompts for a in labeller.prompt(encoded, [prompt])]
+        require(
+            same(list(found), one_by_one, _CLOSE),
+            f"{named(labeller, 'prompt')} of {item.key} differs prompt by prompt",
+            contract,
+        )
+        require(
+            not labeller.prompt(encoded, []), f"{named(labeller, 'prompt')} finds something without a prompt", contract
+        )
+        (inferred,) = labeller.infer([labeller.prepare(item, context)])
+        require(
+            same(list(labeller.prompt(inferred, prompts)), list(found), _CLOSE),
+            f"{named(labeller, 'infer')} of {item.key} is prompted to something else than encode",
+            "infer gives what encode does, one for each prepared item",
+        )
+
+
 def _run(labeller: Prelabeler, batch: Sequence[Item], context: Context) -> list[Sequence[Annotation]]:
     outputs = labeller.infer([labeller.prepare(item, context) for item in batch])
     require(
@@ -60,7 +100,8 @@ def _run(labeller: Prelabeler, batch: Sequence[Item], context: Context) -> list[
     return [labeller.decode(output, item) for output, item in zip(outputs, batch, strict=True)]
 
 
-def _check_limits(labeller: Prelabeler) -> None:
+def check_limits(labeller: Prelabeler | Embedder) -> None:
+    """Whether limits and providers are sound."""
     limits = labeller.limits
     require(isinstance(limits, Limits), f"{named(labeller, 'limits')} is {limits!r}", "limits are a Limits")
     numbers = (limits.batch, limits.concurrency, limits.bytes_per_item)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from msgspec import Raw
@@ -12,11 +12,11 @@ from msgspec import Raw
 from trainset.core.codec import Codec, with_ids
 from trainset.core.keys import key_collisions
 from trainset.core.model import Annotation, Attribute, Class, Item, Opaque
-from trainset.core.protocols import Change, Context, Effect, Key, View
+from trainset.core.protocols import Change, Context, Effect, Key, Modality, View
 from trainset.core.scene import Point, Rect, Size, Viewport
 from trainset.errors import RecordError
 from trainset.testing.contract import ContractError, named, require, sound
-from trainset.testing.scenes import check_scene
+from trainset.testing.scenes import check_scene, places
 
 Versions = Mapping[str, Sequence[Annotation]]
 _SIZES = (Size(80, 24), Size(20, 8), Size(1, 1))
@@ -30,6 +30,7 @@ def check_view(
     item: Item,
     versions: Versions,
     context: Context,
+    modality: Modality | None = None,
     *,
     sequences: int = 20,
     steps: int = 40,
@@ -38,15 +39,17 @@ def check_view(
     """Check a view on an item whose media it can read; best are versions with several annotations, of several names.
 
     After the core's commands one by one, `sequences` of `steps` random ones are done, drawn from `seed`: the core's,
-    those of the view's keys, and the pointer's; a failure names those that led to it.
+    those of the view's keys, and the pointer's, some of them from one point of a shape that is shown to another place; a
+    failure names those that led to it. With a `modality`, no edit makes what it finds wrong.
     """
     _check_keys(make_view().keys)
-    _check_opening(make_view, item, versions, context)
-    _check_commands(make_view, item, versions, context)
-    _check_selection(make_view, item, versions, context)
+    case = _Case(item, versions, context, modality)
+    _check_opening(make_view, case)
+    _check_commands(make_view, case)
+    _check_selection(make_view, case)
     for number in range(sequences):
         drawn = random.Random(f"{seed}/{number}")
-        _check_sequence(_Opened(make_view(), item, versions, context), drawn, steps)
+        _check_sequence(_Opened(make_view(), case), drawn, steps)
     for focus in (None, *next(iter(versions.values()), ())):
         view = make_view()
         scene = view.thumbnail(item, focus, Size(20, 8), context)
@@ -68,18 +71,31 @@ def _check_keys(keys: Sequence[Key]) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Case:
+    """What views are opened with."""
+
+    item: Item
+    versions: Versions
+    context: Context
+    modality: Modality | None = None
+
+    def wrong(self, annotations: Sequence[Annotation]) -> set[str]:
+        """The ids of the annotations that the modality finds something wrong with."""
+        found = self.modality.check(self.item, annotations) if self.modality else ()
+        return {problem.where for problem in found if not problem.note}
+
+
 @dataclass
 class _Opened:
     """A view with an item, and everything that was done to it so far."""
 
     view: View
-    item: Item
-    versions: Versions
-    context: Context
+    case: _Case
     done: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.view.open(self.item, self.versions, self.context)
+        self.view.open(self.case.item, self.case.versions, self.case.context)
         self.ids = {a.id for a in self.view.annotations()}
         self.check()
 
@@ -164,10 +180,17 @@ class _Opened:
         )
         if changed:
             made = {a.id for a in self.view.annotations()} - {a.id for a in before}
+            made -= {a.id for a in self.case.context.objects(self.case.item)}  # an answer has the id of its object
             self.require(
                 not made & self.ids, f"a new object has the id {sorted(made & self.ids)}, which was another's", _IDS
             )
             self.ids |= made
+            wrong = self.case.wrong(self.view.annotations()) - self.case.wrong(before)
+            self.require(
+                not wrong,
+                f"{sorted(wrong)} are now what the modality finds wrong",
+                "an edit that would make no sense is refused in words",
+            )
         if isinstance(result, Effect) and result.region is not None:
             self.require(
                 sound(result.region, empty=False),
@@ -203,9 +226,9 @@ class _Opened:
         self.check()
 
 
-def _check_opening(make_view: Callable[[], View], item: Item, versions: Versions, context: Context) -> None:
-    opened = _Opened(make_view(), item, versions, context)
-    first = tuple(next(iter(versions.values()), ()))
+def _check_opening(make_view: Callable[[], View], case: _Case) -> None:
+    opened = _Opened(make_view(), case)
+    first = tuple(next(iter(case.versions.values()), ()))
     opened.require(
         opened.view.annotations() == first or with_ids(first) != first,
         f"opens {first!r} as {opened.view.annotations()!r}",
@@ -214,9 +237,9 @@ def _check_opening(make_view: Callable[[], View], item: Item, versions: Versions
     _check_keys(opened.view.keys)
     for size in _SIZES:
         opened.scene(size, None)
-    _Opened(make_view(), item, {}, context)
+    _Opened(make_view(), replace(case, versions={}))
     strange = Opaque(id="o1", kind="nobody.knows", raw=Raw(b'{"type":"nobody.knows","id":"o1"}'))
-    with_strange = _Opened(make_view(), item, {"model": (*first, strange)}, context)
+    with_strange = _Opened(make_view(), replace(case, versions={"model": (*first, strange)}))
     with_strange.require(
         strange in with_strange.view.annotations(),
         "an annotation of a type that no plugin knows is gone",
@@ -224,8 +247,8 @@ def _check_opening(make_view: Callable[[], View], item: Item, versions: Versions
     )
 
 
-def _check_selection(make_view: Callable[[], View], item: Item, versions: Versions, context: Context) -> None:
-    opened = _Opened(make_view(), item, versions, context)
+def _check_selection(make_view: Callable[[], View], case: _Case) -> None:
+    opened = _Opened(make_view(), case)
     ids = {a.id for a in opened.view.annotations()}
     for name in sorted(ids):
         opened.do("select", None, name)
@@ -250,10 +273,10 @@ def _selected(view: View) -> str | None:
     return next((line.id for line in view.lines() if line.selected), None)
 
 
-def _check_commands(make_view: Callable[[], View], item: Item, versions: Versions, context: Context) -> None:
+def _check_commands(make_view: Callable[[], View], case: _Case) -> None:
     """Each of the core's commands on each object, undone and redone."""
-    task = context.task
-    fresh = _Opened(make_view(), item, versions, context)
+    task = case.context.task
+    fresh = _Opened(make_view(), case)
     fresh.require(
         not isinstance(fresh.do("no-command-of-this-view"), Change), "an unknown command changes annotations", _CHANGE
     )
@@ -270,7 +293,7 @@ def _check_commands(make_view: Callable[[], View], item: Item, versions: Version
     )
     for annotation in fresh.view.annotations():
         for label in task.active:
-            opened, change, before = _edit(make_view, item, versions, context, annotation.id, "label", label.id)
+            opened, change, before = _edit(make_view, case, annotation.id, "label", label.id)
             if not isinstance(annotation, Class | Opaque):
                 opened.require(
                     {a.id for a in opened.view.annotations()} == {a.id for a in before}, "a label changes ids", _IDS
@@ -282,7 +305,7 @@ def _check_commands(make_view: Callable[[], View], item: Item, versions: Version
                     "`label` gives the selected object this label",
                 )
             opened.back_and_forth([(change, before)] if change else [])
-        opened, change, before = _edit(make_view, item, versions, context, annotation.id, "delete", None)
+        opened, change, before = _edit(make_view, case, annotation.id, "delete", None)
         left = tuple(a for a in before if a.id != annotation.id)
         opened.require(
             change is not None and opened.view.annotations() == left,
@@ -292,9 +315,7 @@ def _check_commands(make_view: Callable[[], View], item: Item, versions: Version
         opened.back_and_forth([(change, before)] if change else [])
         for attribute in task.attributes_of("object", annotation.label):
             value = _values(attribute)[0]
-            opened, change, before = _edit(
-                make_view, item, versions, context, annotation.id, "attribute", (attribute.name, value)
-            )
+            opened, change, before = _edit(make_view, case, annotation.id, "attribute", (attribute.name, value))
             now = next(
                 (a.attributes.get(attribute.name) for a in opened.view.annotations() if a.id == annotation.id), None
             )
@@ -308,15 +329,13 @@ def _check_commands(make_view: Callable[[], View], item: Item, versions: Version
 
 def _edit(
     make_view: Callable[[], View],
-    item: Item,
-    versions: Versions,
-    context: Context,
+    case: _Case,
     name: str,
     command: str,
     argument: Any,
 ) -> tuple[_Opened, Change | None, tuple[Annotation, ...]]:
     """A fresh view in which an object was selected and a command done; its change, and what was before."""
-    opened = _Opened(make_view(), item, versions, context)
+    opened = _Opened(make_view(), case)
     opened.do("select", None, name)
     before = opened.view.annotations()
     result = opened.do(command, None, argument)
@@ -338,13 +357,15 @@ def _check_sequence(opened: _Opened, drawn: random.Random, steps: int) -> None:
             made.append((change, view.annotations()))
             opened.redo(change, after)
         else:
-            before = view.annotations()
-            result = opened.do(*_command(opened, drawn))
-            if isinstance(result, Effect) and result.label is not None:
-                result = opened.do(result.label, None, _label(opened, drawn))
-            if isinstance(result, Change):
-                made.append((result, before))
-                undone.clear()
+            for command in _drag(opened, drawn) if drawn.random() < 0.2 else [_command(opened, drawn)]:
+                before = view.annotations()
+                result = opened.do(*command)
+                if isinstance(result, Effect) and result.label is not None:
+                    chosen = drawn.choice(result.choices)[0] if result.choices else _label(opened, drawn)
+                    result = opened.do(result.label, None, chosen)
+                if isinstance(result, Change):
+                    made.append((result, before))
+                    undone.clear()
     opened.back_and_forth(made)
 
 
@@ -362,14 +383,29 @@ def _command(opened: _Opened, drawn: random.Random) -> tuple[str, Point | None, 
         ("delete", None, None),
         *((command, at, None) for command in ("press", "drag", "release")),
     ]
-    for attribute in opened.context.task.attributes_of("object"):
+    for attribute in opened.case.context.task.attributes_of("object"):
         commands.append(("attribute", None, (attribute.name, drawn.choice([*_values(attribute), None]))))
     keys = [(key.command, drawn.choice([None, at]), key.argument) for key in opened.view.keys]
     return drawn.choice(keys if keys and drawn.random() < 0.5 else commands)
 
 
+def _drag(opened: _Opened, drawn: random.Random) -> list[tuple[str, Point | None, Any]]:
+    """The pointer from what is shown to somewhere near it, or to another point that is shown."""
+    scene = opened.view.scene(Viewport(_SIZES[0]))
+    shown = [Point(*at) for shape in scene.shapes for at in places(shape).tolist()]
+    shown += [Point(t.place.x + t.place.width / 2, t.place.y + t.place.height / 2) for t in scene.tints]
+    extent = scene.extent
+    start = drawn.choice(shown or [Point(extent.x, extent.y)])
+    near = Point(
+        start.x + extent.width * drawn.uniform(-0.1, 0.1),
+        start.y + extent.height * drawn.uniform(-0.1, 0.1),
+    )
+    end = drawn.choice([near, near, start, *shown[:1]])
+    return [("press", start, None), ("drag", near, None), ("release", end, None)]
+
+
 def _label(opened: _Opened, drawn: random.Random) -> str:
-    return drawn.choice([*(label.id for label in opened.context.task.labels), "no-label-of-the-task"])
+    return drawn.choice([*(label.id for label in opened.case.context.task.labels), "no-label-of-the-task"])
 
 
 def _values(attribute: Attribute) -> Sequence[Any]:

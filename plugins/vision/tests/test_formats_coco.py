@@ -123,7 +123,7 @@ def test_numbers_that_are_not_finite_are_refused_where_they_stand(tmp_path, cont
     src.write_text(src.read_text().replace("7777", number))
     items, problems = read(CocoImporter(), src, context)
     assert len(items) == 2 and len(items[0].annotations) == 1
-    assert len(problems) == 1 and "annotations[1]" in problems[0].where
+    assert len(problems) == 1 and "a.jpg, annotation 1" in problems[0].where and "finite" in problems[0].message
 
 
 def test_images_are_found_anywhere_below_the_folder_that_was_named(tmp_path, context):

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 from trainset_vision.annotations import Keypoints, Mask, Polygon, Rle, Skeleton, rle
 from trainset_vision.formats.coco import CocoExporter, CocoImporter
-from trainset_vision.formats.coco_shapes import one_ring
+from trainset_vision.formats.coco_shapes import plain_outlines
 
 from trainset.core.codec import Codec, with_ids
-from trainset.core.model import Attribute, Label, Task
+from trainset.core.model import Attribute, Label, Task, Undecoded
 from trainset.testing import MemoryContext
 
 from .formats_kit import TITLES, read, round_trip, row, task
@@ -108,15 +108,26 @@ _json = st.recursive(
 )
 
 
-@given(
-    _json | st.lists(st.lists(st.floats(-1e4, 1e4) | st.integers(-5, 5), min_size=5, max_size=9), max_size=3),
-    st.booleans(),
-)
-def test_what_passes_undecoded_is_what_the_polygon_decodes(segmentation, blanks):
-    text = json.dumps(segmentation, separators=(",", ":")).encode()
-    if one_ring(text):
-        (ring,) = msgspec.json.decode(text, type=tuple[tuple[float, ...], ...])
-        assert len(ring) >= 6 and len(ring) % 2 == 0 and np.isfinite(ring).all()
+_rings = st.lists(st.lists(st.floats(-1e4, 1e4) | st.integers(-5, 5), min_size=5, max_size=9), max_size=3)
+
+
+@given(st.lists(_json | _rings, max_size=4), st.sampled_from([None, 1]))
+def test_what_passes_undecoded_is_what_the_polygon_decodes(segmentations, indent):
+    texts = [json.dumps(one, indent=indent).encode() for one in segmentations]
+    outlines = plain_outlines([msgspec.Raw(text) for text in texts])
+    assert len(outlines) == len(texts)
+    for text, outline in zip(texts, outlines, strict=True):
+        if outline is not None:
+            (found,) = CODEC.decode(CODEC.encode([Undecoded("polygon", "a1", None, outline)]), strict=True)
+            (ring,) = found.polygon
+            assert [*ring] == json.loads(text)[0] and len(ring) >= 6 and not len(ring) % 2 and np.isfinite(ring).all()
+
+
+def test_plain_polygons_pass_undecoded_and_a_number_without_end_does_not_hide_behind_them():
+    plain, endless = b"[[1,2,3,4,5,6.5]]", b"[[1,2,3,4,5,%b]]" % (b"9" * 400)
+    texts = [plain, endless, b" [ [1,\n2,3,4,5,6.5] ]", b'{"size":[48,64],"counts":"%b"}' % (b"0" * 400)]
+    outlines = plain_outlines([msgspec.Raw(text) for text in texts])
+    assert outlines == [b'"polygon":' + plain, None, b'"polygon":' + plain, None]
 
 
 def test_run_lengths_stay_a_mask_compressed_or_not(tmp_path):

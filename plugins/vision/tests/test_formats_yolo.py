@@ -108,12 +108,13 @@ def test_bad_lines_are_named_by_file_and_line_and_stop_nothing(tmp_path, context
     assert all("a.txt:" in p.where for p in problems)
 
 
-def test_polygons_are_counted_and_never_leave_an_image_empty(tmp_path, context):
+def test_a_task_of_boxes_takes_the_boxes_about_outlines_and_says_so(tmp_path, context):
     polygon = "0 0.1 0.1 0.9 0.1 0.9 0.9\n"
     root = dataset(tmp_path, {"a.jpg": polygon * 3, "b.jpg": polygon + "0 0.5 0.5 0.2 0.2\n"})
     items, problems = read(YoloImporter(), root, context)
-    assert [(i.name, len(i.annotations)) for i in items] == [("b.jpg", 1)]
-    assert "4 polygons" in said(problems) and "a.txt:1" in said(problems) and "1 images are left out" in said(problems)
+    assert [(i.name, len(i.annotations)) for i in items] == [("a.jpg", 3), ("b.jpg", 2)]
+    assert same_boxes(items[0].annotations[:1], [box(10, 5, 80, 40, "zebra")])
+    assert "4 outlines are read as the boxes about them" in said(problems) and "a.txt:1" in said(problems)
 
 
 def test_a_sixth_number_is_a_score(tmp_path, context):
@@ -293,3 +294,10 @@ def test_real_coco_images_come_back(tmp_path):
     again, lost, problems = round_trip(YoloImporter(), YoloExporter(), rows, tmp_path, context)
     assert not lost and not problems
     assert all(same_boxes(again[i.name].annotations, i.annotations) for i in items)
+
+
+def test_a_folder_called_images_in_a_name_leaves_labels_where_ultralytics_looks(tmp_path):
+    named = row(name="images/1.jpg")
+    out = tmp_path / "out"
+    list(YoloExporter().write([named], out, MemoryContext(task())))
+    assert (out / "images" / "train" / "labels" / "1.txt").is_file()

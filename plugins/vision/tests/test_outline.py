@@ -9,12 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from trainset_vision.annotations import Box, BoxOps
 from trainset_vision.modality import Vision, VisionSettings
-from trainset_vision.prelabel.outline import Outline, OutlineSettings, standing_out
+from trainset_vision.prelabel.outline import Found, Objects, Outline, OutlineSettings
 
 from trainset.core.model import Item, Label, Task
 from trainset.errors import ConfigError, MediaError
@@ -110,21 +108,11 @@ def test_area_and_number_of_objects_are_limited(tmp_path):
     assert len(propose(path, max_area=0.01)) == 2
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.booleans())
-def test_any_image_gives_sound_boxes(width, height, seed, flat):
-    rng = np.random.default_rng(seed)
-    pixels = np.full((height, width, 3), 90, np.uint8) if flat else rng.integers(0, 256, (height, width, 3), np.uint8)
-    for (x, y, w, h), area, score in standing_out(pixels):
-        assert 0 <= x < x + w <= width and 0 <= y < y + h <= height
-        assert 0 < area <= w * h and 0 <= score <= 1
-
-
 def test_the_label_is_the_one_set_or_the_first_that_may_be_given():
     two = Task(name="t", type="box", labels=(*TASK.labels, Label(id="scrap", index=2, name="Scrap")))
     for options, expected in (({}, "part"), ({"label": "Scrap"}, "scrap")):
         model = Outline(OutlineSettings(**options), two)
-        assert model.decode([((0, 0, 1, 1), 0.5)], Item(key="media/x"))[0].label == expected
+        assert model.decode(Objects((9, 9), [Found((0, 0, 1, 1), 0.5)]), Item(key="media/x"))[0].label == expected
     for label in ("old", "nothing"):
         with pytest.raises(ConfigError, match=label):
             Outline(OutlineSettings(label=label), two)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from trainset_vision.annotations import Box
+from trainset_vision.annotations import Box, BoxOps
 from trainset_vision.geometry import Frame, handle_at
 from trainset_vision.media.pyramid import Pyramid
 from trainset_vision.view import ImageView
@@ -41,7 +41,7 @@ def task(kind: str = "box", **changes: Any) -> Task:
 
 def opened(*first: Annotation, kind: str = "box", others: dict[str, Any] | None = None, **changes: Any) -> ImageView:
     view = ImageView()
-    context = MemoryContext(task(kind, **changes), loaded={ITEM.key: PIXELS})
+    context = MemoryContext(task(kind, **changes), loaded={ITEM.key: PIXELS}, ops={Box: BoxOps()})
     view.open(ITEM, {"proposal": first, **(others or {})}, context)
     view.scene(FIT)
     return view
@@ -249,7 +249,7 @@ def test_other_runs_boxes_that_match_nothing_are_candidates_that_space_shows_and
         "run3": [Box(id="a9", label="nut", score=0.2, box=(501, 300, 30, 30))],
     }  # fmt: skip
     view = opened(*BOXES, others=others)
-    assert [(line.text, line.weak) for line in view.lines()][3:] == [("? nut .30", True)]
+    assert [(line.text, line.weak) for line in view.lines()][3:] == [("? nut .30 · 30×30", True)]
     assert view.scene(FIT).shapes[0].weak
     assert view.do("cycle", Point(1, 1)).message
     view.do("cycle", Point(510, 310))

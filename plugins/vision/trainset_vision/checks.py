@@ -22,17 +22,26 @@ Fault = tuple[str, bool]
 """What is wrong, in words, and whether that is but a note: the annotation can be kept."""
 
 
-def plainly_sound(annotation: Annotation, frame: Rect | None) -> bool:
-    """Whether a box or a polygon lies in the image and encloses something, at first sight: for most, that is all there is
-    to look at, and every import asks for all of its annotations."""
+def doubtful(annotations: Sequence[Annotation], frame: Rect | None) -> Sequence[Annotation]:
+    """Those that are no boxes or polygons which, at first sight, lie in the image and enclose something: for most, that is
+    all there is to look at, and every import asks for all of its annotations."""
     if frame is None:
-        return False
-    if isinstance(annotation, Box):
-        x, y, w, h = annotation.box
-        return w > 0 < h and x >= 0 <= y and x + w <= frame.width and y + h <= frame.height
-    if isinstance(annotation, Polygon) and annotation.polygon:
-        return all(_plain(ring, frame.width, frame.height) for ring in annotation.polygon)
-    return False
+        return annotations
+    width, height = frame.width, frame.height
+    found = []
+    for annotation in annotations:
+        if isinstance(annotation, Box):
+            x, y, w, h = annotation.box
+            if w > 0 < h and x >= 0 <= y and x + w <= width and y + h <= height:
+                continue
+        elif (
+            isinstance(annotation, Polygon)
+            and annotation.polygon
+            and all(_plain(ring, width, height) for ring in annotation.polygon)
+        ):
+            continue
+        found.append(annotation)
+    return found
 
 
 def _plain(ring: tuple[float, ...], width: float, height: float) -> bool:

@@ -1,10 +1,10 @@
-"""Moving and stretching rectangles `(x, y, width, height)` inside an image: pure arithmetic."""
+"""Moving and stretching rectangles `(x, y, width, height)`, and moving points, inside an image: pure arithmetic."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainset.plugins import Point
+from trainset.plugins import Point, Rect
 
 Coordinates = tuple[float, float, float, float]
 Handle = tuple[int, int]
@@ -48,6 +48,14 @@ class Frame:
         w, h = min(width, self.width), min(height, self.height)
         return self.moved((max(0.0, center.x - w / 2), max(0.0, center.y - h / 2), w, h), 0, 0)
 
+    def held(self, at: Point) -> Point:
+        """The place in the image that is nearest to `at`."""
+        return Point(min(max(at.x, 0.0), self.width), min(max(at.y, 0.0), self.height))
+
+    def shift(self, place: Rect, dx: float, dy: float) -> tuple[float, float]:
+        """How far something that takes `place` may move of `dx`, `dy`: what is inside stays inside."""
+        return _shift(place.x, place.right, dx, self.width), _shift(place.y, place.bottom, dy, self.height)
+
 
 def handle_at(box: Coordinates, at: Point, reach: float) -> Handle | None:
     """What of `box` a pointer at `at` holds, None if nothing.
@@ -68,6 +76,10 @@ def _side(at: float, length: float, reach: float) -> int:
 def _within(low: float, high: float, limit: float) -> tuple[float, float]:
     low = min(max(low, 0.0), limit - SMALLEST)
     return low, max(min(high, limit) - low, SMALLEST)
+
+
+def _shift(low: float, high: float, by: float, limit: float) -> float:
+    return min(max(by, min(0.0, -low)), max(0.0, limit - high))
 
 
 def _stretched(low: float, length: float, held: int, by: float, limit: float) -> tuple[float, float]:

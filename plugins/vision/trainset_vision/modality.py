@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from trainset.core.model import Annotation, Item
 from trainset.plugins import ItemDraft, Problem, Rect, Skipped, walk
-from trainset_vision.checks import faults, plainly_sound
+from trainset_vision.checks import doubtful, faults
 from trainset_vision.media.drafts import Drafting
 from trainset_vision.media.header import MAX_PIXELS
 from trainset_vision.media.items import page_content, pixel_limit, read_item
@@ -78,7 +78,6 @@ class Vision:
         """What is not finite, has no area or length, lies beside the image, or cannot be read (see `checks`); and, as
         notes, what stands out of the image."""
         frame = self.frame(item)
-        for annotation in annotations:
-            if not plainly_sound(annotation, frame):
-                for message, note in faults(annotation, frame):
-                    yield Problem(annotation.id or item.key, message, note)
+        for annotation in doubtful(annotations, frame):
+            for message, note in faults(annotation, frame):
+                yield Problem(annotation.id or item.key, message, note)

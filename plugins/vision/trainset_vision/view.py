@@ -16,48 +16,44 @@ from trainset.plugins import (
     EditorView,
     Effect,
     Key,
+    Picture,
     Point,
     Rect,
     Scene,
     Shape,
     Size,
+    Tint,
     Viewport,
     label_color,
 )
-from trainset_vision.annotations import Box
-from trainset_vision.box_editing import BoxEditor, outline
+from trainset_vision.editing import KEYS, ShapeEditor
+from trainset_vision.editing.classes import KEYS as CLASS_KEYS
+from trainset_vision.editing.classes import ClassesEditor
+from trainset_vision.editing.kind import Look
+from trainset_vision.editing.kinds import Kinds, parted
 from trainset_vision.geometry import Frame
 from trainset_vision.media.items import is_large, shared_item
 from trainset_vision.media.pyramid import Pyramid, WindowPyramid, around
 from trainset_vision.media.raster import Raster, pixel_size
 
-_DIRECTIONS = {"left": ("h", (-1, 0)), "down": ("j", (0, 1)), "up": ("k", (0, -1)), "right": ("l", (1, 0))}
-
-KEYS: tuple[Key, ...] = (
-    *(Key(key, "move", f"move {name}", by) for name, (letter, by) in _DIRECTIONS.items() for key in (letter, name)),
-    Key("H", "resize", "narrower", (-1, 0)),
-    Key("J", "resize", "taller", (0, 1)),
-    Key("K", "resize", "lower", (0, -1)),
-    Key("L", "resize", "wider", (1, 0)),
-    Key("b", "add", "new box"),
-    Key("B", "draw", "draw a box with the mouse, over another one too"),
-    Key("z", "zoom-object", "zoom to the object"),
-    Key("space", "cycle", "show the models' other candidates"),
-    Key("c", "take", "take the candidate"),
-)
-
 _MARGIN = 0.5
 """What is shown around an object that is looked at closely, as a share of its longer side, on each side."""
+
+_FINEST = 1000.0
+"""Edges are looked for in so many pixels across, at most."""
+
+_REVEALING = ("next", "previous", "select", "cycle", "point", "move", "put")
+"""What is followed by a look at what they selected, or moved without changing anything: the cursor."""
 
 _CLOSEST = 16.0
 """The least width and height, in pixels, of what a close look shows."""
 
 
 class ImageView(EditorView):
-    """The view of `box` and `classify` tasks. Scene coordinates are pixels of the upright image."""
+    """The view of all tasks on images. Scene coordinates are pixels of the upright image."""
 
-    keys: Sequence[Key] = KEYS
-    """The keys that edit boxes; none for a class, which needs but the core's."""
+    keys: Sequence[Key] = KEYS["box"]
+    """The keys that edit the task's type; none for a class, which needs but the core's."""
 
     def open(self, item: Item, versions: Mapping[str, Sequence[Annotation]], context: Context) -> None:
         """Show an item; MediaError if its image cannot be read."""
@@ -73,51 +69,70 @@ class ImageView(EditorView):
         self._seen = Viewport(Size(80, 24))
         if context.task.type == "classify":
             self.keys, self.editor = (), ClassEditor(item, context.task, versions)
+            if context.task.on is not None:
+                self.keys, self.editor = CLASS_KEYS, ClassesEditor(item, versions, context, self._frame)
         else:
-            self.keys, self.editor = KEYS, BoxEditor(item, context.task, versions, width, height)
+            self.keys = KEYS[context.task.type]
+            self.editor = ShapeEditor(item, versions, context, self._frame, self._look)
 
     def scene(self, viewport: Viewport) -> Scene:
         """The picture, as fine as the viewport can show it, under the outlines."""
         self._seen = viewport
         extent = Rect(0, 0, self._frame.width, self._frame.height)
         shapes: Sequence[Shape] = ()
-        if isinstance(self.editor, BoxEditor):
-            self.editor.seen, shapes = viewport, self.editor.shapes()
-        return Scene(extent, (self._pyramid.picture(viewport.region or extent, viewport.size),), shapes=shapes)
+        tints: Sequence[Tint] = ()
+        if isinstance(self.editor, ShapeEditor | ClassesEditor):
+            self.editor.seen = viewport
+            shapes, tints = self.editor.overlays()
+        return Scene(extent, (self._pyramid.picture(viewport.region or extent, viewport.size),), tints, shapes)
 
     def do(self, command: str, at: Point | None = None, argument: Any = None) -> Change | Effect | None:
         """Carry out a command of the core or of `keys`."""
         if command == "zoom-object":
-            place = self._place()
+            editor = self.editor
+            if isinstance(editor, ClassesEditor):
+                place = editor.focus()
+            else:
+                place = editor.kinds.place(editor.chosen()) if isinstance(editor, ShapeEditor) else None
             return Effect(region=close_up(place, self._frame)) if place else UNSELECTED
         done = super().do(command, at, argument)
-        return (self._reveal() or done) if done == SEEN and command not in ("press", "drag", "release") else done
+        return (self._reveal() or done) if done == SEEN and command in _REVEALING else done
 
     def thumbnail(self, item: Item, focus: Annotation | None, size: Size, context: Context) -> Scene:
-        """The image, or a close-up of one object with its outline, read only as fine as `size` needs."""
+        """The image, or a close-up of one object (or of what a class of one speaks of) with its outline, read only as fine
+        as `size` needs."""
         with shared_item(context.media.path(item), item) as raster:
-            return self._thumbnail(raster, focus, size, context)
+            return self._thumbnail(raster, item, focus, size, context)
 
-    def _thumbnail(self, raster: Raster, focus: Annotation | None, size: Size, context: Context) -> Scene:
+    def _thumbnail(self, raster: Raster, item: Item, focus: Annotation | None, size: Size, context: Context) -> Scene:
         width, height = raster.size
         extent = Rect(0, 0, width, height)
-        if isinstance(focus, Box):
-            extent = close_up(Rect(*focus.box), Frame(width, height))
+        kinds = Kinds(Frame(width, height), context.task)
+        about = {} if context.task.on is None else {a.id: a for a in context.objects(item)}
+        shown = about.get(focus.id, focus) if focus is not None else None
+        place = kinds.place(shown)
+        if place is not None:
+            extent = close_up(place, Frame(width, height))
         window = around(extent, raster.size)
         share = min(1.0, size.columns * 2 / extent.width, size.rows * 4 / extent.height)
         pixels = raster.read(window, (math.ceil(window[2] * share), math.ceil(window[3] * share)))
         pixel = pixel_size(window[2], pixels.shape[1])
-        shapes = (outline(focus.box, color=label_color(focus, context.task)),) if isinstance(focus, Box) else ()
-        return Scene(extent, (Pyramid(pixels, pixel, window[:2]).picture(extent, size),), shapes=shapes)
+        picture = Pyramid(pixels, pixel, window[:2]).picture(extent, size)
+        if shown is None or focus is None:
+            return Scene(extent, (picture,))
+        drawn = kinds.draw(shown, Look(Viewport(size, extent), color=label_color(focus, context.task)))
+        shapes, tints = parted(drawn)
+        return Scene(extent, (picture,), tints, shapes)
 
-    def _place(self) -> Rect | None:
-        """Where the selected annotation lies in the image."""
-        chosen = self.editor.chosen()
-        return Rect(*chosen.box) if isinstance(chosen, Box) else None
+    def _look(self, region: Rect) -> Picture:
+        """The pixels about a part of the image, as fine as they are where it is not very large."""
+        columns, rows = (max(1, math.ceil(min(n, _FINEST) / by)) for n, by in ((region.width, 2), (region.height, 4)))
+        return self._pyramid.picture(region, Size(columns, rows))
 
     def _reveal(self) -> Effect | None:
-        """Look at the selected object, as closely as now, if it is out of sight."""
-        place, seen = self._place(), self._seen.region
+        """Look at what is worked on, as closely as now, if it is out of sight."""
+        place = self.editor.focus() if isinstance(self.editor, ShapeEditor | ClassesEditor) else None
+        seen = self._seen.region
         if place is None or seen is None:
             return None
         if seen.x <= place.x and seen.y <= place.y and place.right <= seen.right and place.bottom <= seen.bottom:

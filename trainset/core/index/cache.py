@@ -90,13 +90,14 @@ class Index:
             known = db.execute("SELECT value FROM meta WHERE name='fold'").fetchone()
             if known is None or known[0] != self._fold_key:
                 db.execute("DELETE FROM state")
+                db.execute("DELETE FROM asked")
                 db.execute("INSERT OR IGNORE INTO temp.touched SELECT id FROM item")
                 db.execute("INSERT OR REPLACE INTO meta VALUES ('fold', ?)", (self._fold_key,))
             touched = int(db.execute("SELECT count(*) FROM temp.touched").fetchone()[0])
             if touched:
                 db.execute("INSERT INTO meta VALUES ('folds', 1) ON CONFLICT (name) DO UPDATE SET value=value+1")
                 fold_items(db)
-                for task in self._tasks.values():
+                for task in sorted(self._tasks.values(), key=lambda t: t.on is not None):
                     fold_states(db, task, self.runs(), self._alike)
             return touched
 
@@ -152,6 +153,7 @@ class Index:
             "state": "SELECT s.task, i.key, s.state, s.reasons, s.decided_by, s.answer, s.live, s.past, s.run, s.digest, s.low, s.high, "
             "s.labels, s.attrs, s.human FROM state s JOIN item i ON i.id=s.item ORDER BY 1, 2",
             "file": "SELECT path, size, kind, records, skipped, end, sealed FROM file WHERE present ORDER BY path",
+            "asked": "SELECT a.task, i.key, a.ofs, a.objects, a.orphans FROM asked a JOIN item i ON i.id=a.item ORDER BY 1, 2",
             "lot": "SELECT DISTINCT l.task, i.key FROM lot l JOIN item i ON i.id=l.item JOIN file f ON f.id=l.file "
             "WHERE f.present ORDER BY 1, 2",
         }

@@ -1,7 +1,8 @@
 """The database of the index: its tables, and a connection for every thread. Nothing is stored only there.
 
 Base tables hold what each file says, by byte offset, also of files that a checkout took away. Derived tables (`item`'s
-facts, `state`, and what routing adds: `finding`, `rank`, `queue`) follow from those of the files that are there.
+facts, `state`, `asked` for tasks on another's objects, and what routing adds: `finding`, `rank`, `queue`) follow from
+those of the files that are there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Literal
 
 from trainset.errors import RecordError
 
-SCHEMA = 4
+SCHEMA = 5
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -32,11 +33,11 @@ CREATE TABLE item_record (item INT, file INT, offset INT, length INT, rid TEXT, 
 CREATE INDEX item_record_item ON item_record (item);
 CREATE INDEX item_record_file ON item_record (file);
 CREATE TABLE decision (item INT, task TEXT, file INT, offset INT, length INT, rid TEXT, verdict TEXT, object TEXT,
-    objects TEXT, ons TEXT, media TEXT, run TEXT, digest TEXT, reason TEXT, labels TEXT, attrs TEXT);
+    objects TEXT, ons TEXT, ofs TEXT, media TEXT, run TEXT, digest TEXT, reason TEXT, ids TEXT, labels TEXT, attrs TEXT);
 CREATE INDEX decision_item ON decision (item, task);
 CREATE INDEX decision_file ON decision (file);
 CREATE INDEX decision_rid ON decision (rid);
-CREATE TABLE outcome (item INT, task TEXT, file INT, run TEXT, media TEXT, digest TEXT, error TEXT, dropped INT);
+CREATE TABLE outcome (item INT, task TEXT, file INT, run TEXT, media TEXT, ofs TEXT, digest TEXT, error TEXT, dropped INT);
 CREATE INDEX outcome_item ON outcome (item, task);
 CREATE INDEX outcome_file ON outcome (file);
 CREATE TABLE prediction (item INT, task TEXT, file INT, offset INT, length INT, run TEXT, digest TEXT, low REAL,
@@ -49,6 +50,8 @@ CREATE INDEX lot_file ON lot (file);
 CREATE TABLE state (task TEXT, item INT, state TEXT, reasons TEXT, decided_by TEXT, answer TEXT, live TEXT, past TEXT, run TEXT,
     digest TEXT, low REAL, high REAL, labels TEXT, attrs TEXT, human INT, PRIMARY KEY (task, item)) WITHOUT ROWID;
 CREATE INDEX state_state ON state (task, state);
+CREATE INDEX state_proposed ON state (task, labels, low) WHERE state='predicted';
+CREATE TABLE asked (task TEXT, item INT, ofs TEXT, objects TEXT, orphans TEXT, PRIMARY KEY (task, item)) WITHOUT ROWID;
 CREATE TABLE finding (task TEXT, item INT, rule TEXT, object TEXT, reason TEXT);
 CREATE INDEX finding_item ON finding (task, item);
 CREATE INDEX finding_rule ON finding (task, rule, item);

@@ -1,19 +1,24 @@
-"""Base rows of the items that something bears on, folded: the facts of each item, and where it stands for each task."""
+"""Base rows of the items that something bears on, folded: the facts of each item, and where it stands for each task.
+
+A task on another's objects is folded after that other task, of whose states it makes its own.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from trainset.core.files import chunks
-from trainset.core.fold import Vote, fold
-from trainset.core.index.marks import joined
+from trainset.core.fold import FINISHED, Standing, Vote, fold, heads_of
+from trainset.core.index.marks import apart, joined
 from trainset.core.index.runs import RunInfo, choose_run
 from trainset.core.model import Task
+from trainset.core.objects import DECIDED, Asked, Holding, Objects, Said, fold_objects
 
 Alike = Callable[[Task, str, Sequence[str], Sequence[str]], bool]
 """Whether the annotations of two sets of decisions on an item (by its key) are equivalent."""
@@ -48,53 +53,133 @@ def _item_heads(rows: list[Row]) -> list[Row]:
 
 
 def fold_states(db: sqlite3.Connection, task: Task, runs: Mapping[str, RunInfo], alike: Alike) -> None:
-    """Where touched items stand for a task; an item that nobody and no model has spoken of has no row."""
-    db.execute("DELETE FROM state WHERE task=? AND item IN (SELECT item FROM temp.touched)", (task.name,))
-    votes = _grouped(db.execute(
-        "SELECT d.item, d.rid, f.reviewer, d.verdict, f.rule, d.ons, d.object, d.objects, d.digest, d.media, d.reason, "
-        "d.labels, d.attrs FROM temp.touched t CROSS JOIN decision d ON d.item=t.item AND d.task=? CROSS JOIN file f "
-        "ON f.id=d.file WHERE f.present ORDER BY t.item", (task.name,)))  # fmt: skip
+    """Where touched items stand for a task; an item that nobody and no model has spoken of has no row, unless the task
+    asks about another's objects."""
+    for table in ("state", "asked"):
+        db.execute(f"DELETE FROM {table} WHERE task=? AND item IN (SELECT item FROM temp.touched)", (task.name,))
+    votes = _votes(db, task.name)
     outcomes = _grouped(db.execute(
-        "SELECT o.item, o.run, o.digest, o.media FROM temp.touched t CROSS JOIN outcome o ON o.item=t.item AND o.task=? "
+        "SELECT o.item, o.run, o.digest, o.media, o.ofs FROM temp.touched t CROSS JOIN outcome o ON o.item=t.item AND o.task=? "
         "CROSS JOIN file f ON f.id=o.file WHERE f.present AND o.error IS NULL ORDER BY t.item, o.run, o.digest", (task.name,)))  # fmt: skip
     predictions = _grouped(db.execute(
         "SELECT p.item, p.run, p.digest, p.low, p.high, p.labels, p.attrs FROM temp.touched t CROSS JOIN prediction p "
         "ON p.item=t.item AND p.task=? CROSS JOIN file f ON f.id=p.file WHERE f.present ORDER BY t.item", (task.name,)))  # fmt: skip
+    objects = _objects(db, task.on) if task.on else None
     alive = db.execute(
         "SELECT i.id, i.key, i.media FROM temp.touched t CROSS JOIN item i ON i.id=t.item WHERE i.alive ORDER BY t.item"
     )
     rows = (
-        _state(task, item, key, media, votes(item), outcomes(item), predictions(item), runs, alike)
+        _state(task, _Facts(item, key, media, votes(item), outcomes(item), predictions(item)), objects, runs, alike)
         for item, key, media in alive
     )
     for chunk in chunks((r for r in rows if r is not None), _CHUNK):
-        db.executemany(f"INSERT INTO state VALUES ({','.join('?' * 15)})", chunk)
+        db.executemany(f"INSERT INTO state VALUES ({','.join('?' * 15)})", [state for state, _ in chunk])
+        asked = [about for _, about in chunk if about is not None]
+        db.executemany("INSERT INTO asked VALUES (?, ?, ?, ?, ?)", asked)
 
 
-def _state(task: Task, item: int, key: str, media: str | None, votes: list[Row], outcomes: list[Row],
-           predictions: list[Row], runs: Mapping[str, RunInfo], alike: Alike) -> Row | None:  # fmt: skip
-    shown = choose_run(
-        {run: (digest, m) for run, digest, m in outcomes if not (m and media and m != media)}, task, runs
-    )
-    if not votes and shown is None:
+class _Facts(NamedTuple):
+    """An item, and what of a task's base rows speaks of it."""
+
+    item: int
+    key: str
+    media: str | None
+    votes: list[Row]
+    outcomes: list[Row]
+    predictions: list[Row]
+
+
+def _state(task: Task, facts: _Facts, objects: Callable[[int], Objects | None] | None, runs: Mapping[str, RunInfo],
+           alike: Alike) -> tuple[Row, Row | None] | None:  # fmt: skip
+    """The row of an item in `state`, and in `asked` where the task is on another's objects."""
+    item, media, votes = facts.item, facts.media, facts.votes
+    about = objects(item) if objects else None
+    of = " ".join(about.of) if about else ""
+    fitting = {
+        run: (digest, m) for run, digest, m, ofs in facts.outcomes if not (m and media and m != media) and ofs == of
+    }
+    shown = choose_run(fitting, task, runs) if objects is None or (about and about.held) else None
+    if not votes and shown is None and objects is None:
         return None
     run, said = shown or (None, None)
-    low, high, labels, attrs = next((p[2:] for p in predictions if p[:2] == (run, said)), (None,) * 4)
-    if not votes:
-        return (task.name, item, "predicted", "[]", "", "", "", "", run, said, low, high, labels, attrs, 0)
+    low, high, labels, attrs = next((p[2:] for p in facts.predictions if p[:2] == (run, said)), (None,) * 4)
+    if not votes and objects is None:
+        return (task.name, item, "predicted", "[]", "", "", "", "", run, said, low, high, labels, attrs, 0), None
 
     def same(a: Sequence[str], b: Sequence[str]) -> bool:
-        return alike(task, key, a, b)
+        return alike(task, facts.key, a, b)
 
-    standing = fold([_vote(row) for row in votes], same, media, proposed=shown is not None)
+    asked: Asked | None = None
+    if objects is None:
+        standing = fold([_vote(row) for row in votes], same, media, proposed=shown is not None)
+        if standing.state == "partial" and labels is not None and len(_settled(votes, said)) >= len(apart(labels)):
+            standing = replace(standing, reasons=(FINISHED,))
+    else:
+        asked = fold_objects(map(_said, votes), about, str(task.on), same, media, proposed=shown is not None)
+        standing = asked.standing
     if standing.answer:
-        marks = {row[0]: row[10:] for row in votes}
-        labels, attrs = (joined(marks[rid][n] for rid in standing.answer) for n in (0, 1))
+        labels, attrs = _marks(standing, votes, asked)
     elif standing.state not in ("predicted", "unlabelled", "rejected"):
         labels = attrs = ""
-    return (task.name, item, standing.state, json.dumps(standing.reasons), " ".join(standing.decided_by),
-            " ".join(standing.answer), " ".join(standing.live), " ".join(sorted(set(standing.seen) - set(standing.live))),
-            run, said, low, high, labels, attrs, any(not h.rule for h in standing.heads))  # fmt: skip
+    state = (task.name, item, standing.state, json.dumps(standing.reasons), " ".join(standing.decided_by),
+             " ".join(standing.answer), " ".join(standing.live), " ".join(sorted(set(standing.seen) - set(standing.live))),
+             run, said, low, high, labels, attrs, any(not h.rule for h in standing.heads))  # fmt: skip
+    if asked is None:
+        return state, None
+    return state, (task.name, item, of, json.dumps(asked.answers), json.dumps(asked.orphans) if asked.orphans else "")
+
+
+def _settled(votes: Sequence[Row], said: str | None) -> set[str]:
+    """The objects of the proposal with this digest that were decided one by one."""
+    heads = heads_of(map(_vote, votes))
+    return {v.object for v in heads if v.object is not None and v.proposal == said and v.verdict != "rejected"}
+
+
+def _marks(standing: Standing, votes: Sequence[Row], asked: Asked | None) -> tuple[str, str]:
+    """Labels and attributes of an answer; of the answers that count, in a task on another's objects."""
+    found = {row[0]: row[11:] for row in votes}
+    labels = joined(found[rid][1] for rid in standing.answer)
+    if asked is not None:
+        given = {
+            rid: dict(zip(json.loads(found[rid][0]), apart(found[rid][1]), strict=False)) for rid in standing.answer
+        }
+        labels = joined(f"|{given[rid].get(name, '')}|" for name, rid in asked.answers.items() if rid is not None)
+    return labels, joined(found[rid][2] for rid in standing.answer)
+
+
+def _votes(db: sqlite3.Connection, task: str) -> Callable[[int], list[Row]]:
+    """The decisions on each touched item for a task."""
+    return _grouped(db.execute(
+        "SELECT d.item, d.rid, f.reviewer, d.verdict, f.rule, d.ons, d.object, d.objects, d.digest, d.media, d.reason, d.ofs, "
+        "d.ids, d.labels, d.attrs FROM temp.touched t CROSS JOIN decision d ON d.item=t.item AND d.task=? CROSS JOIN file f "
+        "ON f.id=d.file WHERE f.present ORDER BY t.item", (task,)))  # fmt: skip
+
+
+def _objects(db: sqlite3.Connection, task: str) -> Callable[[int], Objects | None]:
+    """The objects of each touched item as they are decided for a task, whose states are there; None where they are not."""
+    votes = _votes(db, task)
+    states = _grouped(db.execute(
+        "SELECT s.item, s.state, s.answer, s.live FROM temp.touched t CROSS JOIN state s ON s.item=t.item AND s.task=? ORDER BY t.item",
+        (task,)))  # fmt: skip
+
+    def ask(item: int) -> Objects | None:
+        decisions, found = votes(item), states(item)
+        if not found or found[0][0] not in DECIDED:
+            return None
+        _, answer, live = found[0]
+        holding = {row[0]: Holding(_vote(row), tuple(_ids(row))) for row in decisions}
+        return Objects.decided(answer.split(), {rid: holding[rid] for rid in live.split()})
+
+    return ask
+
+
+def _said(row: Row) -> Said:
+    return Said(_vote(row), tuple(_ids(row)), tuple(row[10].split()))
+
+
+def _ids(row: Row) -> list[str]:
+    found: list[str] = json.loads(row[11] or "[]")
+    return found
 
 
 def _vote(row: Row) -> Vote:

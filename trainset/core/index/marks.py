@@ -14,6 +14,7 @@ from trainset.core.records import UNREADABLE
 class Glance(msgspec.Struct):
     """What the index keeps of an annotation."""
 
+    id: str = ""
     label: str | None = None
     score: float | None = None
     attributes: dict[str, AttributeValue] = {}
@@ -23,14 +24,16 @@ glances = msgspec.json.Decoder(list[Glance])
 """Decodes a JSON array of annotations, whatever their types."""
 
 
-def marks(annotations: Any, attributes: Mapping[str, AttributeValue]) -> tuple[str | None, str | None]:
-    """Labels and attributes of a decision; None where it has no annotations, or none that can be read."""
+def marks(annotations: Any, attributes: Mapping[str, AttributeValue]) -> tuple[str | None, str | None, str | None]:
+    """Ids (a JSON array), labels and attributes of a decision; None where it has no annotations, or none that can be
+    read."""
     if annotations is msgspec.UNSET:
-        return None, None
+        return None, None, None
     try:
-        return bars(glances.decode(annotations), attributes)
+        found = glances.decode(annotations)
+        return msgspec.json.encode([m.id for m in found]).decode(), *bars(found, attributes)
     except UNREADABLE:
-        return None, None
+        return None, None, None
 
 
 def bars(found: Sequence[Glance], attributes: Mapping[str, AttributeValue]) -> tuple[str, str]:
@@ -42,6 +45,11 @@ def bars(found: Sequence[Glance], attributes: Mapping[str, AttributeValue]) -> t
 
 def _spelled(value: AttributeValue) -> str:
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+def apart(labels: str) -> list[str]:
+    """The labels in such a text, one an annotation."""
+    return labels[1:-1].split("|") if labels else []
 
 
 def joined(texts: Iterable[str | None]) -> str:

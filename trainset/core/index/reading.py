@@ -90,10 +90,10 @@ class Reading:
                 why = r.reason or r.note if r.verdict in ("flagged", "reopened") else None
                 run, said = (r.origin.run, r.origin.digest) if r.origin else (None, None)
                 objects = json.dumps(r.objects) if r.objects else None
-                yield (item, task, file, o, n, rid, r.verdict, r.object, objects, " ".join(r.on), r.media, run, said, why,
+                yield (item, task, file, o, n, rid, r.verdict, r.object, objects, " ".join(r.on), " ".join(r.of), r.media, run, said, why,
                        *marks(r.annotations, r.attributes))  # fmt: skip
             elif header.kind == "runs":
-                yield item, task, file, header.run, r.media, r.digest, r.error, r.dropped
+                yield item, task, file, header.run, r.media, " ".join(r.of), r.digest, r.error, r.dropped
             else:
                 yield item, task, file
 

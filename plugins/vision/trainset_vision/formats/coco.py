@@ -7,18 +7,31 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from trainset.core.model import Annotation, AttributeValue, Task
+from trainset.core.model import Annotation, AttributeValue, Task, Undecoded
 from trainset.errors import TrainsetError
 from trainset.plugins import ImportContext, Imported, Problem, Recognition
+from trainset_vision.annotations import Box
 from trainset_vision.formats import coco_json as coco
+from trainset_vision.formats.coco_images import ByImage
 from trainset_vision.formats.coco_places import Places
-from trainset_vision.formats.coco_shapes import Left, Maker, Size, edges_of, maker, points_of
+from trainset_vision.formats.coco_shapes import (
+    Left,
+    Maker,
+    Size,
+    edges_of,
+    maker,
+    plain_boxes,
+    plain_outlines,
+    points_of,
+    stored,
+)
 from trainset_vision.formats.coco_write import CAPTION, CocoExporter
 from trainset_vision.formats.reading import LIMIT, Tally, match, split_name, with_suffixes
 
@@ -127,30 +140,34 @@ def _split(path: Path) -> str | None:
 def _read_instances(
     path: Path, found: coco.Read, split: str | None, places: Places, context: ImportContext
 ) -> Iterator[Imported | Problem]:
-    listing = found.listing
+    listing, task = found.listing, context.task
     yield from found.problems
     names: dict[int, str] = {}
     for category in listing.categories:
         if names.setdefault(category.id, category.name) != category.name:
             yield Problem(path.name, f"category {category.id} is both {names[category.id]!r} and {category.name!r}")
-    found_of: dict[coco.Id, _Found] = {}
+    images: dict[coco.Id, _Image] = {}
     files: set[str] = set()
     for image in listing.images:
-        if image.id in found_of or image.file_name in files:
+        if image.id in images or image.file_name in files:
             yield Problem(path.name, f"image {image.id} ({image.file_name}) is listed twice: the first one counts")
             continue
         files.add(image.file_name)
-        found_of[image.id] = _Found(image.file_name, _size(image), [])
-    reader = _Reader(path.name, names, maker(context.task, listing.categories))
-    yield from reader.take(listing.annotations, found_of)
-    captions = _captions_beside(path) if _takes_captions(context.task) else {}
+        images[image.id] = _Image(image.file_name, _size(image))
+    reader = _Reader(path.name, listing.categories, listing.annotations, task, maker(task, listing.categories))
+    objects = ByImage(listing.annotations)
+    reader.count_strangers(objects, images)
+    captions = _captions_beside(path) if _takes_captions(task) else {}
     locate = places.of(path)
-    for image_id, one in found_of.items():
-        if one.shapes or not one.objects:
+    for image_id, one in images.items():
+        its, problems = objects.of(image_id), list[Problem]()
+        shapes = reader.read(its, one, problems)
+        yield from problems
+        if shapes or not its:
             told = captions.get(image_id)
             yield Imported(
                 name=one.name,
-                annotations=one.shapes,
+                annotations=shapes,
                 path=locate(one.name),
                 meta={"width": one.size[1], "height": one.size[0]} if one.size else {},
                 split=split,
@@ -163,32 +180,33 @@ def _read_results(path: Path, context: ImportContext) -> Iterator[Imported | Pro
     """Results name images by id. The names are those of an instances file beside it that lists all of these images;
     else an item is found by the result's `file_name`, or by a file name that is the id, with or without leading zeros.
     """
-    results, problems = coco.read_results(path)
-    yield from problems
+    results, found = coco.read_results(path)
+    yield from found
     beside = _beside(path, {result.image_id for result in results})
     if beside is None:
-        categories = [coco.Category(label.index + 1, label.title) for label in context.task.labels]
-        images: dict[coco.Id, coco.Image] = {}
+        categories: Sequence[coco.Category] = [coco.Category(x.index + 1, x.title) for x in context.task.labels]
+        listed: dict[coco.Id, coco.Image] = {}
     else:
         categories = beside.categories
-        images = {image.id: image for image in beside.images}
-    names = {category.id: category.name for category in categories}
-    reader = _Reader(path.name, names, maker(context.task, categories, results=True))
-    found_of: dict[coco.Id, _Found] = {}
+        listed = {image.id: image for image in beside.images}
+    images: dict[coco.Id, _Image] = {}
     for image_id, named in {result.image_id: result.file_name for result in reversed(results)}.items():
-        listed = images.get(image_id)
-        if listed is not None:
-            found_of[image_id] = _Found(listed.file_name, _size(listed), [])
+        if (image := listed.get(image_id)) is not None:
+            images[image_id] = _Image(image.file_name, _size(image))
             continue
         name, item = match(context, _names_of(image_id, named))
         if item is not None:
-            found_of[image_id] = _Found(name, None, [])
-    order = list(dict.fromkeys(result.image_id for result in results))
-    yield from reader.take(results, found_of)
-    for image_id in order:
-        one = found_of.get(image_id)
-        if one is not None and one.shapes:
-            yield Imported(name=one.name, annotations=one.shapes)
+            images[image_id] = _Image(name, None)
+    reader = _Reader(path.name, categories, results, context.task, maker(context.task, categories, results=True))
+    objects = ByImage(results)
+    reader.count_strangers(objects, images)
+    for image_id in dict.fromkeys(result.image_id for result in results):
+        if (one := images.get(image_id)) is not None:
+            problems: list[Problem] = []
+            shapes = reader.read(objects.of(image_id), one, problems)
+            yield from problems
+            if shapes:
+                yield Imported(name=one.name, annotations=shapes)
     yield from reader.tally.problems(path.name)
 
 
@@ -225,55 +243,81 @@ def _captions_beside(path: Path) -> dict[coco.Id, list[str]]:
     return found
 
 
-class _Found(Struct, gc=False):
-    """An image, how many objects its file has of it, and those that could be read."""
+class _Image(Struct, gc=False):
+    """An image as its objects need to know it."""
 
     name: str
     size: Size | None
-    shapes: list[Annotation]
-    objects: int = 0
 
 
 class _Reader:
-    """Makes annotations of COCO's objects, and counts what is not read."""
+    """Makes annotations of a file's objects, and counts what is not read."""
 
-    def __init__(self, where: str, names: Mapping[int, str], make: Maker) -> None:
+    def __init__(
+        self, where: str, categories: Sequence[coco.Category], objects: Sequence[coco.Object], task: Task, make: Maker
+    ) -> None:
         self.tally = Tally()
-        self._where, self._make = where, make
-        self._names: dict[int | None, str] = dict(names.items())
+        self._where, self._objects, self._make, self._type = where, objects, make, task.type
+        names: dict[int | None, str] = {}
+        for category in categories:
+            names.setdefault(category.id, category.name)
+        # What most objects are made of, in lists: image by image, the objects themselves lie all over the memory.
+        self._labels = [names.get(one.category_id) for one in objects]
+        self._places = [one.segmentation if task.type == "polygon" else one.bbox for one in objects]
+        self._special = {
+            n for n, one in enumerate(objects) if one.iscrowd or one.attributes or one.score is not None
+        } | {n for n, label in enumerate(self._labels) if label is None}
 
-    def take(self, objects: list[coco.Object], found_of: Mapping[coco.Id, _Found]) -> Iterator[Problem]:
-        """Add what can be read of the objects to the images that they are of; the list is used up.
+    def count_strangers(self, objects: ByImage, known: Iterable[coco.Id]) -> None:
+        """Count the objects of images that are not known."""
+        for image_id, count in objects.others(known):
+            self.tally.add("annotations are of images that are not known", f"image {image_id}", count)
 
-        They are read in the order of the file, which is how they lie in memory.
-        """
-        make, names = self._make, self._names
-        objects.reverse()
-        while objects:
-            one = objects.pop()
-            found = found_of.get(one.image_id)
-            if found is None:
-                self.tally.add("annotations are of images that are not known", f"image {one.image_id}")
-                continue
-            found.objects += 1
-            label = names.get(one.category_id)
+    def read(self, numbers: Sequence[int], image: _Image, problems: list[Problem]) -> Sequence[Annotation | Undecoded]:
+        """What can be read of an image's objects; what cannot joins `problems`, or is counted."""
+        labels, places = [self._labels[n] for n in numbers], [self._places[n] for n in numbers]
+        ids = _IDS if len(numbers) <= len(_IDS) else [f"a{n}" for n in range(1, len(numbers) + 1)]
+        plain = self._special.isdisjoint(numbers)
+        if self._type == "polygon":
+            outlines = plain_outlines(places)
+            if plain and None not in outlines:
+                return list(map(Undecoded, repeat("polygon"), ids, labels, outlines))
+        elif self._type == "box" and plain and None not in (boxes := plain_boxes(places)):
+            return [Box(id=id, label=label, box=box) for id, label, box in zip(ids, labels, boxes, strict=False)]
+        else:
+            outlines = [None] * len(numbers)
+        return self._one_by_one(numbers, ids, outlines, image, problems)
+
+    def _one_by_one(
+        self,
+        numbers: Sequence[int],
+        ids: Sequence[str],
+        outlines: Sequence[bytes | None],
+        image: _Image,
+        problems: list[Problem],
+    ) -> Sequence[Annotation | Undecoded]:
+        make, size, shapes = self._make, image.size, list[Annotation | Undecoded]()
+        for number, outline in zip(numbers, outlines, strict=True):
+            one, label = self._objects[number], self._labels[number]
             if label is None:
-                self.tally.add(f"annotations name the category {one.category_id}, which is not listed", found.name)
+                self.tally.add(f"annotations name the category {one.category_id}, which is not listed", image.name)
                 continue
-            score = one.score if one.score is None else self._score(one.score, found.name)
-            attributes = self._attributes(one, found.name) if one.iscrowd or one.attributes else {}
-            number = len(found.shapes)
-            name = _IDS[number] if number < len(_IDS) else f"a{number + 1}"
+            name = ids[len(shapes)]
+            score = one.score if one.score is None else self._score(one.score, image.name)
+            attributes = self._attributes(one, image.name) if one.iscrowd or one.attributes else {}
             try:
-                found.shapes.append(make(one, found.size, name, label, score, attributes))
+                if outline is None:
+                    shapes.append(make(one, size, name, label, score, attributes))
+                else:
+                    shapes.append(stored(name, label, score, attributes, outline))
             except Left as left:
                 if left.many:
-                    self.tally.add(left.message, found.name)
+                    self.tally.add(left.message, image.name)
                 else:
-                    yield Problem(f"{self._where}: {found.name}, annotation {one.id}", left.message)
-        for found in found_of.values():
-            if found.objects and not found.shapes:
-                self.tally.add("images are left out, since none of their annotations can be read", found.name)
+                    problems.append(Problem(f"{self._where}: {image.name}, annotation {one.id}", left.message))
+        if numbers and not shapes:
+            self.tally.add("images are left out, since none of their annotations can be read", image.name)
+        return shapes
 
     def _score(self, score: float, image: str) -> float | None:
         if 0 <= score <= 1:

@@ -45,14 +45,15 @@ class Category(Struct, gc=False):
 
 
 class Object(Struct, gc=False):
-    """An entry of `annotations`, or of a results file. `bbox` is `[x, y, width, height]` in pixels.
+    """An entry of `annotations`, or of a results file; its places are not decoded. `bbox` is `[x, y, width, height]` in
+    pixels.
 
     `segmentation` is a list of rings, or run lengths; `keypoints` are `[x1, y1, v1, …]`.
     """
 
     image_id: Id
     category_id: int | None = None
-    bbox: tuple[float, ...] | None = None
+    bbox: Raw = NOTHING
     id: Id | None = None
     iscrowd: int | bool | None = None
     score: float | None = None
@@ -109,8 +110,9 @@ def looks_like(path: Path) -> str | None:
         return None
     if head.startswith(b"["):
         return "results" if b'"image_id"' in head and b'"category_id"' in head else None
+    listed = b'"images"' in edges or b'"image_id"' in edges
     named = sum(name in edges for name in (b'"images"', b'"annotations"', b'"categories"', b'"image_id"'))
-    return "instances" if head.startswith(b"{") and b'"shapes"' not in head and named >= 2 else None
+    return "instances" if head.startswith(b"{") and b'"shapes"' not in head and listed and named >= 2 else None
 
 
 @dataclass(frozen=True)

@@ -21,17 +21,19 @@ from trainset_vision.formats.reading import LIMIT, wrong_box
 Size = tuple[int, int]
 """Height and width of an image."""
 
+Xywh = tuple[float, float, float, float]
 Attributes = dict[str, AttributeValue]
-Maker = Callable[[Object, Size | None, str, str, float | None, Attributes], Annotation]
+Maker = Callable[[Object, Size | None, str, str, float | None, Attributes], Annotation | Undecoded]
 """Makes an annotation with this id, label, score and these attributes of an object; `Left` where it cannot."""
 
 NOTHING_DRAWN = (b"", b"[]", b"[[]]", b"null")
 
 _BLANKS = b" \t\r\n"
-_SKELETONS = frozenset(b"[[%b]]" % (b"," * commas) for commas in range(5, 2000, 2))
+_BETWEEN = b'\0"polygon":'
+_SKELETONS = frozenset(b'"polygon":[[%b]]' % (b"," * commas) for commas in range(5, 2000, 2))
 """What is left of rings without their numbers."""
 
-_LONG = 150
+_LONG = 300
 """Where every stretch of so many characters has a comma, no number is as long as an infinite one would be."""
 
 
@@ -43,10 +45,9 @@ class Left(Exception):
         self.message, self.many = message, many
 
 
-class StoredPolygon(Undecoded, kw_only=True, frozen=True, tag="polygon"):
-    """A `Polygon` as bytes; `one_ring` and `_decoded` say which may be one."""
-
-    polygon: Raw
+class _Common(Struct, omit_defaults=True):
+    score: float | None = None
+    attributes: Attributes = {}
 
 
 class _Compressed(Struct):
@@ -63,6 +64,8 @@ _rings = msgspec.json.Decoder(tuple[tuple[float, ...], ...])
 _mask = msgspec.json.Decoder(_Compressed)
 _runs = msgspec.json.Decoder(_Runs)
 _numbers = msgspec.json.Decoder(list[float])
+_xywh = msgspec.json.Decoder(Xywh)
+_boxes = msgspec.json.Decoder(list[Xywh])
 
 
 def maker(task: Task, categories: Sequence[Category] = (), *, results: bool = False) -> Maker:
@@ -74,51 +77,86 @@ def maker(task: Task, categories: Sequence[Category] = (), *, results: bool = Fa
 
 def box(one: Object, size: Size | None, id: str, label: str, score: float | None, attributes: Attributes) -> Annotation:
     """The object's box, digit by digit."""
-    found = one.bbox
-    if found is None or len(found) != 4:
-        raise Left("annotations have no box [x, y, width, height]")
+    found = _box(one)
+    if found is None:
+        if bytes(one.bbox).translate(None, _BLANKS) in NOTHING_DRAWN:
+            raise Left("annotations have no box [x, y, width, height]")
+        raise Left("it has no box [x, y, width, height] of finite numbers", many=False)
+    if not _is_box(found):
+        raise Left(wrong_box(*found) or "", many=False)
+    return Box(id=id, label=label, score=score, attributes=attributes, box=found)
+
+
+def plain_boxes(boxes: Sequence[Raw]) -> Sequence[Xywh | None]:
+    """Boxes, decoded all at once; None for what needs a second look."""
+    try:
+        found = _boxes.decode(b"[%b]" % b",".join(boxes))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return [None] * len(boxes)
+    return [one if _is_box(one) else None for one in found]
+
+
+def _is_box(found: Xywh) -> bool:
     x, y, w, h = found
-    if not (-LIMIT < x < LIMIT and -LIMIT < y < LIMIT and 0 < w < LIMIT and 0 < h < LIMIT):
-        raise Left(wrong_box(x, y, w, h) or "", many=False)
-    return Box(id=id, label=label, score=score, attributes=attributes, box=(x, y, w, h))
+    return -LIMIT < x < LIMIT and -LIMIT < y < LIMIT and 0 < w < LIMIT and 0 < h < LIMIT
+
+
+def _box(one: Object) -> Xywh | None:
+    """The object's box where it is four finite numbers."""
+    try:
+        return _xywh.decode(one.bbox)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def polygon(
     one: Object, size: Size | None, id: str, label: str, score: float | None, attributes: Attributes
-) -> Annotation:
+) -> Annotation | Undecoded:
     """The object's rings, digit by digit, but for those that lie inside another one: to COCO they add nothing. Run
     lengths stay a mask."""
     raw = bytes(one.segmentation)
     if raw[:1] == b"{":
         return mask(one, size, id, label, score, attributes)
     compact = raw.translate(None, _BLANKS)
-    if not one_ring(compact):
-        rings = _decoded(compact)
-        kept = outlines(rings)
-        if len(kept) < len(rings):
-            return Polygon(id=id, label=label, score=score, attributes=attributes, polygon=kept)
-    return StoredPolygon(id=id, label=label, score=score, attributes=attributes, polygon=Raw(compact))
+    rings = _decoded(compact)
+    kept = outlines(rings)
+    if len(kept) < len(rings):
+        return Polygon(id=id, label=label, score=score, attributes=attributes, polygon=kept)
+    return stored(id, label, score, attributes, _BETWEEN[1:] + compact)
 
 
-def one_ring(compact: bytes) -> bool:
-    """Whether JSON without blanks is a list of one ring of 3 to 1,000 points, all of plain numbers.
+def stored(id: str, label: str, score: float | None, attributes: Attributes, outline: bytes) -> Undecoded:
+    """A polygon as it is stored, of an outline as `plain_outlines` gives it."""
+    common = b"" if score is None and not attributes else msgspec.json.encode(_Common(score, attributes))[1:-1] + b","
+    return Undecoded("polygon", id, label, common + outline)
 
-    "Plain" leaves out what is rare and would need a second look: exponents, and numbers of hundreds of digits.
+
+def plain_outlines(segmentations: Sequence[Raw]) -> list[bytes | None]:
+    """Segmentations as the field of a stored `Polygon`, where each is one ring of 3 to 1,000 points, all of plain
+    numbers; None for what needs a second look.
+
+    "Plain" leaves out what is rare: exponents, and numbers of hundreds of digits. A NUL, which no JSON holds, keeps them
+    apart, so that a few passes over their bytes look at all of them.
     """
-    skeleton = compact.translate(None, b"0123456789.-")
-    if skeleton not in _SKELETONS:
-        return False
-    longest = len(compact) - 2 * len(skeleton)  # at most: every other number has a digit and a comma
-    return longest < 2 * _LONG or _has_commas_throughout(compact)
+    if not segmentations:
+        return []
+    joined = _BETWEEN.join([b"", *segmentations])[1:].translate(None, _BLANKS)
+    outlines, skeletons = joined.split(b"\0"), joined.translate(None, b"0123456789.-").split(b"\0")
+    short = _has_commas_throughout(joined)
+    if short and _SKELETONS.issuperset(skeletons):
+        return list(outlines)
+    return [
+        outline if skeleton in _SKELETONS and (short or _has_commas_throughout(outline)) else None
+        for outline, skeleton in zip(outlines, skeletons, strict=True)
+    ]
 
 
-def _has_commas_throughout(compact: bytes) -> bool:
-    start, last = 0, len(compact) - _LONG
-    while start < last:
-        if compact.find(b",", start, start + _LONG) < 0:
-            return False
-        start += _LONG
-    return True
+def _has_commas_throughout(text: bytes) -> bool:
+    """Whether no stretch of `_LONG` bytes lacks a comma."""
+    at, last = 0, len(text) - _LONG
+    while 0 <= at < last:
+        at = text.rfind(b",", at + 1, at + _LONG)
+    return at >= 0
 
 
 def _decoded(compact: bytes) -> Rings:
@@ -195,8 +233,8 @@ class _Points:
             raise Left("the keypoints are no list of x, y and visibility", many=False)
         given = [(flat[n], flat[n + 1], self._visibility(flat[n + 2])) for n in range(0, len(flat), 3)]
         found = self._in_order(one.category_id, given)
-        about = one.bbox if one.bbox and len(one.bbox) == 4 and not wrong_box(*one.bbox) else None
-        frame = UNSET if about is None else (about[0], about[1], about[2], about[3])
+        about = _box(one)
+        frame = UNSET if about is None or wrong_box(*about) else about
         return Keypoints(id=id, label=label, score=score, attributes=attributes, keypoints=tuple(found), box=frame)
 
     def _visibility(self, number: float) -> int:

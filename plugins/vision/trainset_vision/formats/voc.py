@@ -1,4 +1,4 @@
-"""Pascal VOC: an XML file an image.
+"""Pascal VOC: an XML file an image, and images of numbers for the pixels of objects.
 
 One rule both ways: pixels count from 1 and the last one is inside, so `x = xmin - 1` and `width = xmax - xmin + 1`. A box
 with `xmin = xmax` is one pixel wide. Numbers with decimals follow the same rule.
@@ -6,61 +6,89 @@ with `xmin = xmax` is one pixel wide. Numbers with decimals follow the same rule
 
 from __future__ import annotations
 
-import math
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
-from trainset.core.model import AttributeValue
+from trainset.core.model import Annotation
 from trainset.errors import TrainsetError
 from trainset.plugins import ImportContext, Imported, Problem, Recognition
-from trainset_vision.annotations import Box
-from trainset_vision.formats.reading import LIMIT, Tally, match, read_text, split_name, with_suffixes
+from trainset_vision.formats.reading import (
+    LIMIT,
+    Below,
+    Tally,
+    match,
+    read_text,
+    size_in_meta,
+    size_of_file,
+    split_name,
+    with_suffixes,
+)
+from trainset_vision.formats.voc_masks import Segmentation, legend_of
+from trainset_vision.formats.voc_object import Objects, text
 from trainset_vision.formats.voc_write import VocExporter
 from trainset_vision.formats.voc_xml import Refused, read_xml
 
 __all__ = ["VocExporter", "VocImporter"]
 
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
-_FLAGS = ("difficult", "truncated", "occluded")
-_OTHER_SHAPES = ("polygon", "robndbox", "segmentation", "part")
-_NO_POSE = ("", "unspecified", "0")
+_REGIONS = ("polygon", "mask")
 
 
 class VocImporter:
-    """Reads an XML file, a folder of them, or a VOC root (`Annotations`, `JPEGImages`, `ImageSets/Main`)."""
+    """Reads an XML file, a folder of them, or a VOC root (`Annotations`, `JPEGImages`, `ImageSets`, `SegmentationObject`)."""
 
     def sniff(self, src: Path) -> Recognition | None:
-        """An XML file whose root is `annotation`."""
+        """An XML file whose root is `annotation`, or a folder of masks beside a `labelmap.txt`."""
         if not src.is_dir() and src.suffix.lower() != ".xml":
             return None
         try:
             first = next(iter(_files(src)), None)
-            if first is None or read_xml(first).tag != "annotation":
-                return None
+            if first is not None and read_xml(first).tag == "annotation":
+                return Recognition(evidence=[f"{first.name} has the root element <annotation>"])
         except (Refused, TrainsetError):
             return None
-        return Recognition(evidence=[f"{first.name} has the root element <annotation>"])
+        folder = src.is_dir() and next(
+            (p for p in sorted(src.iterdir()) if p.name.lower() == "segmentationobject"), None
+        )
+        return (
+            Recognition(evidence=[f"{folder.name} numbers the pixels of objects"], confidence=0.9) if folder else None
+        )
 
     def classes(self, src: Path) -> Sequence[tuple[int | None, str]]:
-        """The names that objects have, in the order of the files: VOC declares none."""
+        """The names that objects have, in the order of the files: VOC declares none. Where there are only masks, those of
+        `labelmap.txt`, or the challenge's."""
         found: dict[str, None] = {}
-        for path in _files(src):
+        files = _files(src)
+        for path in files:
             try:
-                found.update(dict.fromkeys(_text(one, "name") for one in read_xml(path).iterfind("object")))
+                found.update(dict.fromkeys(text(one, "name") for one in read_xml(path).iterfind("object")))
             except Refused:
                 continue
+        if not files and src.is_dir():
+            found.update((entry.name, None) for entry in legend_of(src).entries if not entry.background)
         found.pop("", None)
         return [(None, name) for name in found]
 
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
-        """An item for each file. A file that cannot be read is a Problem and stops nothing."""
+        """An item for each file. A file that cannot be read is a Problem and stops nothing.
+
+        A task of polygons or masks takes the pixels of objects where a folder has them; images without are left out then.
+        """
         files = _files(src)
-        if not files:
-            raise TrainsetError(f"{src}: no XML file is here", hint="name the folder Annotations or the one above it")
         root = _annotations(src) if src.is_dir() else src.parent
-        splits = _splits(root.parent / "ImageSets" / "Main")
-        reader = _Reader(context, [root.parent / "JPEGImages", root.parent / "images", root])
+        tally = Tally()
+        base = (
+            src
+            if src.is_dir() and any(p.name.lower().startswith("segmentation") for p in src.iterdir())
+            else root.parent
+        )
+        segmentation = Segmentation(base, context.task, tally) if context.task.type in _REGIONS else None
+        stems = segmentation.stems() if segmentation else {}
+        if not files and not stems:
+            raise TrainsetError(f"{src}: no XML file is here", hint="name the folder Annotations or the one above it")
+        splits = _splits(base / "ImageSets" / "Main") | (_splits(base / "ImageSets" / "Segmentation") if stems else {})
+        places = [base / "JPEGImages", base / "images", root, root / "images"]
+        reader = _Reader(context, places, Below(src) if src.is_dir() else None, tally, segmentation if stems else None)
         for path in files:
             below = path.relative_to(root).with_suffix("").as_posix()
             try:
@@ -72,11 +100,15 @@ class VocImporter:
                 yield Problem(str(path), f"the root element is <{document.tag}>, not <annotation>")
                 continue
             yield from reader.item(document, path, below, splits.get(below))
-        yield from reader.tally.problems(str(src))
+            stems.pop(below, None)
+        for below in stems:
+            yield from reader.item(Element("annotation"), Path(f"{below}.png"), below, splits.get(below))
+        yield from tally.problems(str(src))
 
 
 def _annotations(folder: Path) -> Path:
-    return folder / "Annotations" if (folder / "Annotations").is_dir() else folder
+    named = (path for path in sorted(folder.iterdir()) if path.name.lower() == "annotations" and path.is_dir())
+    return next(named, folder)
 
 
 def _files(src: Path) -> list[Path]:
@@ -96,81 +128,59 @@ def _splits(folder: Path) -> dict[str, str]:
 
 
 class _Reader:
-    def __init__(self, context: ImportContext, images: Sequence[Path]) -> None:
-        self.tally = Tally()
-        self._context = context
+    def __init__(
+        self,
+        context: ImportContext,
+        images: Sequence[Path],
+        below: Below | None,
+        tally: Tally,
+        segmentation: Segmentation | None,
+    ) -> None:
+        self._tally, self._context, self._below, self._segmentation = tally, context, below, segmentation
+        self._stems = segmentation.stems() if segmentation else {}
+        self._objects = Objects(context.task, tally)
         self._images = [folder for folder in images if folder.is_dir()]
 
     def item(self, document: Element, path: Path, below: str, split: str | None) -> Iterator[Imported | Problem]:
+        """The item of an XML file, which is empty for an image that has masks only."""
         objects = document.findall("object")
-        boxes: list[Box] = []
-        for number, one in enumerate(objects, 1):
-            box = yield from self._box(one, f"{path}: object {number}")
-            if box is not None:
-                boxes.append(box)
-        if objects and not boxes:
-            self.tally.add("images are left out, since none of their objects can be read", str(path))
-            return
-        names = _names(_text(document, "filename"), below)
-        image = _find_image(names, self._images)
+        names = _names(text(document, "filename"), below)
+        image = _find_image(names, self._images) or self._anywhere(names)
         name, item = match(self._context, names)
         if item is None and image is not None:
             name = image[0]
-        yield Imported(
-            name=name, annotations=boxes, path=image[1] if image else None, meta=_size(document), split=split
-        )
+        meta = _size(document)
+        size = size_in_meta(item.meta) if item is not None else None
+        if size is None and image is not None and self._context.task.type in _REGIONS:
+            size = size_of_file(image[1])
+        size = size or size_in_meta(meta)
+        found: list[Annotation] | None = []
+        if self._segmentation and below in self._stems:
+            found = yield from self._segmentation.read(below, size, objects)
+        elif self._segmentation and not objects:
+            found = None
+        for number, one in enumerate(objects, 1) if below not in self._stems else ():
+            shape = yield from self._objects.read(one, size, f"{path}: object {number}")
+            if found is not None and shape is not None:
+                found.append(shape)
+        if found is None or (objects and not found):
+            self._tally.add("images are left out, since none of their objects can be read", str(path))
+            return
+        yield Imported(name=name, annotations=found, path=image[1] if image else None, meta=meta, split=split)
 
-    def _box(self, one: Element, where: str) -> Generator[Problem, None, Box | None]:
-        name = _text(one, "name")
-        for shape in _OTHER_SHAPES:
-            if one.find(shape) is not None:
-                self.tally.add(f"elements <{shape}> are not read yet, only boxes", where)
-        corners = _corners(one)
-        if not name or corners is None:
-            yield Problem(where, "it has no name" if not name else "it has no box of four finite numbers")
-            return None
-        xmin, ymin, xmax, ymax = corners
-        w, h = xmax - xmin + 1, ymax - ymin + 1
-        if w <= 0 or h <= 0:
-            yield Problem(f"{where} ({name})", f"xmax and ymax lie before xmin and ymin: {_said(corners)}")
-            return None
-        if xmax <= xmin or ymax <= ymin:
-            message = f"a box of no area by its corners, {_said(corners)}: kept as {w:g}×{h:g} pixels"
-            yield Problem(f"{where} ({name})", message, note=True)
-        if xmin == 0 or ymin == 0:
-            message = "boxes start at 0, while VOC counts from 1: they stand out of the image by a pixel"
-            self.tally.add(message, where, note=True)
-        return Box(label=name, attributes=_attributes(one), box=(xmin - 1, ymin - 1, w, h))
+    def _anywhere(self, names: Sequence[str]) -> tuple[str, Path] | None:
+        found = ((name, self._below.find(name)) for name in names if ".." not in name) if self._below else ()
+        return next(((name, path) for name, path in found if path is not None and not _is_mask(path)), None)
 
 
-def _text(element: Element, tag: str) -> str:
-    return (element.findtext(tag) or "").strip()
-
-
-def _corners(one: Element) -> tuple[float, float, float, float] | None:
-    try:
-        xmin, ymin, xmax, ymax = (float(_text(one, f"bndbox/{corner}")) for corner in _CORNERS)
-    except ValueError:
-        return None
-    corners = (xmin, ymin, xmax, ymax)
-    return corners if all(math.isfinite(value) and abs(value) < LIMIT for value in corners) else None
-
-
-def _said(corners: Sequence[float]) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in zip(_CORNERS, corners, strict=True))
-
-
-def _attributes(one: Element) -> dict[str, AttributeValue]:
-    found: dict[str, AttributeValue] = {flag: True for flag in _FLAGS if _text(one, flag).lower() in ("1", "true")}
-    pose = _text(one, "pose")
-    if pose.lower() not in _NO_POSE:
-        found["pose"] = pose
-    return found
+def _is_mask(path: Path) -> bool:
+    """Whether an image lies where masks lie, which may be called like their images."""
+    return any(part.lower().startswith("segmentation") for part in path.parts[:-1])
 
 
 def _size(document: Element) -> Mapping[str, int]:
     """Width and height, empty where the file has 0 or nothing."""
-    width, height = _text(document, "size/width"), _text(document, "size/height")
+    width, height = text(document, "size/width"), text(document, "size/height")
     if width.isdecimal() and height.isdecimal() and 0 < int(width) < LIMIT and 0 < int(height) < LIMIT:
         return {"width": int(width), "height": int(height)}
     return {}

@@ -57,7 +57,11 @@ class Filter(Generic[A]):
     """
 
     def __init__(
-        self, kind: type[A], labels: Labels, losses: Mapping[str, str], keep: Mapping[str, type] | None = None
+        self,
+        kind: type[A] | tuple[type[A], ...],
+        labels: Labels,
+        losses: Mapping[str, str],
+        keep: Mapping[str, type] | None = None,
     ) -> None:
         self._kind, self._labels, self._losses, self._keep = kind, labels, losses, keep or {}
 
@@ -101,7 +105,16 @@ class Filter(Generic[A]):
 
 
 def _finite(annotation: Annotation) -> bool:
-    return all(map(math.isfinite, getattr(annotation, "box", ())))
+    """Whether all of an annotation's coordinates are finite numbers, as far as this module knows where they are."""
+    for name in ("box", "rotated_box", "polyline"):
+        numbers = getattr(annotation, name, None)
+        if isinstance(numbers, tuple) and not all(map(math.isfinite, numbers)):
+            return False
+    for name in ("polygon", "keypoints"):
+        rows = getattr(annotation, name, None)
+        if isinstance(rows, tuple) and not all(math.isfinite(number) for row in rows for number in row):
+            return False
+    return True
 
 
 def size_of(item: Item, context: ExportContext) -> tuple[int, int] | None:

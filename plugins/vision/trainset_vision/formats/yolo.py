@@ -1,36 +1,32 @@
-"""YOLO boxes as Ultralytics lays them out: a `data.yaml`, images, and a text file of boxes for each.
-
-A line is `class cx cy w h`, in fractions of the upright image's width and height; a sixth number is a score.
-"""
+"""YOLO labels as Ultralytics lays them out: a `data.yaml`, images, and a text file of rows for each (see `yolo_rows`)."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from trainset.core.model import Item
+from trainset.core.model import Annotation, Item, Task
 from trainset.errors import TrainsetError
 from trainset.plugins import ImportContext, Imported, Problem, Recognition
-from trainset_vision.annotations import Box
 from trainset_vision.formats.reading import Tally, match, read_text, size_in_meta, size_of_file, with_suffixes
+from trainset_vision.formats.shapes import Unfit
 from trainset_vision.formats.yolo_layout import (
     Layout,
     Picture,
     class_names,
     describes,
     find_layout,
+    keypoints,
     label_files,
     looks_like_labels,
     split_of,
     unused,
 )
+from trainset_vision.formats.yolo_rows import BadRow, Rows
 from trainset_vision.formats.yolo_write import YoloExporter
 
 __all__ = ["YoloExporter", "YoloImporter"]
-
-_SLACK = 0.01
-"""Fractions may leave 0..1 by this much, as Ultralytics lets pass what rounding did."""
 
 
 class YoloImporter:
@@ -43,13 +39,22 @@ class YoloImporter:
         if src.is_dir():
             folder = src / "labels" if (src / "labels").is_dir() else src
             if (label := next((p for p in label_files(folder) if looks_like_labels(p)), None)) is not None:
-                return Recognition(evidence=[f"{label.name} has lines of a class and four fractions"], confidence=0.8)
+                return Recognition(
+                    evidence=[f"{label.name} has lines of a class and four fractions or more"], confidence=0.8
+                )
         return None
 
     def classes(self, src: Path) -> Sequence[tuple[int | None, str]]:
         """The classes of the file that lists them, in its order; none where no file does."""
         names = class_names(src) or {}
         return [(number, name) for number, name in names.items() if name != unused(number)]
+
+    def options(self, src: Path, task: Task) -> Mapping[str, Any]:
+        """The keypoints' names and the pairs that change places in a mirrored image, where `data.yaml` has them."""
+        described = keypoints(src) if task.type == "keypoints" else None
+        if described is None:
+            return {}
+        return {"points": list(described.names)} | ({"flip": described.flip} if described.flip else {})
 
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
         """An item for each image. Where no file names the classes, numbers are the task's export indices."""
@@ -63,7 +68,7 @@ class YoloImporter:
                     f"{src}: no file says what the class numbers mean",
                     hint="add a data.yaml or a classes.txt, or give the task its labels first",
                 )
-        reader = _Reader(layout, names, context)
+        reader = _Reader(layout, names, src, context)
         taken: set[str] = set()
         for picture in layout.pictures():
             if isinstance(picture, Problem):
@@ -76,9 +81,11 @@ class YoloImporter:
 
 
 class _Reader:
-    def __init__(self, layout: Layout, names: Mapping[int, str], context: ImportContext) -> None:
+    def __init__(self, layout: Layout, names: Mapping[int, str], src: Path, context: ImportContext) -> None:
         self.tally = Tally()
-        self._layout, self._names, self._context = layout, names, context
+        self._layout, self._context = layout, context
+        described = keypoints(src)
+        self._rows = Rows(context.task, names, described.shape if described else None, self.tally)
 
     def picture(self, picture: Picture) -> Iterator[Imported | Problem]:
         """The item of an image that is on disk or in the dataset."""
@@ -119,50 +126,32 @@ class _Reader:
         if size is None and path is not None:
             size = size_of_file(path)
         if size is None:
-            yield Problem(str(label), f"the size of {name} is not known: its boxes cannot be placed")
+            yield Problem(str(label), f"the size of {name} is not known: its objects cannot be placed")
             return
         try:
             lines = [(n, line) for n, line in enumerate(read_text(label).splitlines(), 1) if line.strip()]
         except TrainsetError as error:
             yield Problem(str(label), error.message.removeprefix(f"{label}: "))
             return
-        boxes = yield from self._boxes(lines, label, size)
-        if boxes or not lines:
+        found = yield from self._annotations(lines, label, size)
+        if found or not lines:
             meta = {"width": size[0], "height": size[1]}
-            yield Imported(name=name, annotations=boxes, path=path, meta=meta, split=split)
+            yield Imported(name=name, annotations=found, path=path, meta=meta, split=split)
         else:
             self.tally.add("images are left out, since none of their lines can be read", name)
 
-    def _boxes(
+    def _annotations(
         self, lines: Sequence[tuple[int, str]], label: Path, size: tuple[int, int]
-    ) -> Generator[Problem, None, list[Box]]:
-        boxes = []
+    ) -> Generator[Problem, None, list[Annotation]]:
+        found = []
         for number, line in lines:
             where = f"{label}:{number}"
             try:
-                numbers = [float(part) for part in line.split()]
+                found.append(self._rows.read([float(part) for part in line.split()], size, where))
             except ValueError:
                 yield Problem(where, "not a line of numbers")
-                continue
-            if len(numbers) > 6:
-                self.tally.add("polygons, rotated boxes or sets of keypoints are not read yet", where)
-            elif wrong := self._wrong(numbers):
-                yield Problem(where, wrong)
-            else:
-                cx, cy, w, h = (value * side for value, side in zip(numbers[1:5], size * 2, strict=True))
-                score = numbers[5] if len(numbers) == 6 else None
-                boxes.append(Box(label=self._names[int(numbers[0])], score=score, box=(cx - w / 2, cy - h / 2, w, h)))
-        return boxes
-
-    def _wrong(self, numbers: Sequence[float]) -> str | None:
-        if len(numbers) < 5:
-            return f"{len(numbers)} numbers, where a box has a class and four fractions"
-        if not all(map(math.isfinite, numbers)):
-            return "a number that is not finite"
-        if not numbers[0].is_integer() or int(numbers[0]) not in self._names:
-            return f"class {numbers[0]:g} is not in the list of names"
-        if any(not -_SLACK <= value <= 1 + _SLACK for value in numbers[1:]):
-            return "the numbers are not fractions of the image's width and height"
-        if min(numbers[3:5]) <= 0:
-            return "the box has no area"
-        return None
+            except BadRow as error:
+                yield Problem(where, str(error))
+            except Unfit as error:
+                self.tally.add(f"{error}, and are left out", where)
+        return found

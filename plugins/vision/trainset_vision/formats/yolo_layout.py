@@ -16,6 +16,7 @@ from trainset_vision.formats.reading import images_below, read_text, split_name
 
 _NAME_LISTS = ("classes.txt", "obj.names")
 _SPLITS = ("train", "val", "validation", "test")
+_MOST_POINTS = 10_000
 _LINE = re.compile(r"\s*\d+(?:\.0*)?(?:\s+[-+.\deE]+){4,}\s*")
 
 
@@ -83,6 +84,15 @@ class Layout:
         return Picture(path, label, split_of(below), _ways_to_name(path, source.path, self.root))
 
 
+@dataclass(frozen=True)
+class Keypoints:
+    """What a `data.yaml` says of keypoints: how many, of how many numbers each, their names, and pairs that mirror."""
+
+    shape: tuple[int, int]
+    names: tuple[str, ...]
+    flip: list[list[str]]
+
+
 def describes(src: Path) -> list[Path]:
     """The YAML files with class names that `src` is, or has in its folder."""
     found = sorted((*src.glob("*.yaml"), *src.glob("*.yml"))) if src.is_dir() else [src]
@@ -104,6 +114,23 @@ def find_config(src: Path) -> Path | None:
     return chosen[0] if chosen else None
 
 
+def _config_of(src: Path) -> Path | None:
+    """The YAML file that says what the numbers in label files mean: the data set's own, or, for a folder of label files,
+    the one beside it: the only one, or the one that is called like it (`seg.yaml` of `labels_seg`)."""
+    if (config := find_config(src)) is not None or not src.name.startswith("labels"):
+        return config
+    beside = describes(src.parent)
+    named = [path for path in beside if _label_folder(path) == src]
+    found = named or beside
+    return found[0] if len(found) == 1 else None
+
+
+def _label_folder(config: Path) -> Path:
+    """The folder of label files beside a YAML file that lists no images."""
+    own = config.with_name(f"labels_{config.stem}")
+    return own if own.is_dir() else config.with_name("labels")
+
+
 def unused(index: int) -> str:
     """The name that an export gives to a class number that no label has any more, so that no other number moves."""
     return f"unused-{index}"
@@ -111,13 +138,37 @@ def unused(index: int) -> str:
 
 def class_names(src: Path) -> dict[int, str] | None:
     """The names of the classes by number, in the order of the file that lists them; None if there is no such file."""
-    if (config := find_config(src)) is not None:
+    if (config := _config_of(src)) is not None:
         return _names(config, _load(config).get("names"))
     for folder in (src, src.parent):
         for path in (folder / name for name in _NAME_LISTS):
             if path.is_file():
                 return dict(enumerate(line.strip() for line in read_text(path).splitlines() if line.strip()))
     return None
+
+
+def keypoints(src: Path) -> Keypoints | None:
+    """The `kpt_shape` of the data set, with `kpt_names` and `flip_idx` where it has them; None for one without."""
+    config = _config_of(src)
+    table = _load(config) if config is not None else {}
+    if "kpt_shape" not in table:
+        return None
+    try:
+        count, each = map(int, table["kpt_shape"])
+        flip = [int(number) for number in table.get("flip_idx") or range(min(count, _MOST_POINTS))]
+    except (TypeError, ValueError):
+        count, each, flip = 0, 0, []
+    if not 0 < count <= _MOST_POINTS or each not in (2, 3) or sorted(flip) != list(range(count)):
+        raise TrainsetError(
+            f"{config}: kpt_shape and flip_idx make no sense together",
+            hint="kpt_shape is [points, 2 or 3], and flip_idx lists each point's number once",
+        )
+    named = table.get("kpt_names")
+    each_class = list(named.values()) if isinstance(named, dict) else named
+    first = each_class[0] if isinstance(each_class, list) and each_class else None
+    sound = isinstance(first, list) and len({*map(str, first)}) == count == len(first)
+    names = tuple(map(str, first)) if first and sound else tuple(f"point-{n}" for n in range(1, count + 1))
+    return Keypoints((count, each), names, [[names[a], names[b]] for a, b in enumerate(flip) if a < b and flip[b] == a])
 
 
 def find_layout(src: Path) -> Layout:
@@ -130,8 +181,13 @@ def find_layout(src: Path) -> Layout:
     if config is not None:
         _read_splits(config, layout)
     if not layout.declared:
-        labels = folder / "labels" if (folder / "labels").is_dir() else folder
-        images = _swap(labels, "labels", "images")
+        labels = _label_folder(config or folder / "data.yaml")
+        labels = labels if labels.is_dir() else folder
+        images = (
+            _swap(labels, labels.name, "images")
+            if labels.name.startswith("labels_")
+            else _swap(labels, "labels", "images")
+        )
         layout.sources.append(Source(images if images.is_dir() else labels, None, labels))
     return layout
 
@@ -174,9 +230,14 @@ def _listed(path: Path, root: Path) -> Iterator[Path]:
             yield beside if line.startswith("./") or beside.exists() else root / line
 
 
+def label_place(image: Path) -> Path:
+    """Where Ultralytics looks for an image's label file: `labels` for the last `images` of its path."""
+    return Path(_swap(image.parent, "images", "labels"), image.with_suffix(".txt").name)
+
+
 def label_of(image: Path) -> Path:
-    """The label file of an image: `labels` for the last `images` of its path, else beside it."""
-    swapped = Path(_swap(image.parent, "images", "labels"), image.with_suffix(".txt").name)
+    """The label file of an image: where Ultralytics looks, or one beside it."""
+    swapped = label_place(image)
     beside = image.with_suffix(".txt")
     return beside if beside.exists() and not swapped.exists() else swapped
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from trainset.core.model import Class, Item, Task
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
-from trainset.plugins import Recognition
+from trainset.plugins import Context, Recognition, chunks
 from trainset_vision.prelabel.adapter import ImageModel, ModelSettings, Output, class_names, declared_size, probe, unfit
+from trainset_vision.prelabel.crops import Crops, crops
 from trainset_vision.prelabel.numbers import IMAGENET, sigmoid, softmax
 from trainset_vision.prelabel.preprocess import ImageInput, Preprocess, image_input
 
@@ -22,10 +24,13 @@ Values = Literal["logits", "probabilities"]
 
 class ClassifySettings(ModelSettings, kw_only=True, frozen=True):
     """`values` says what the model returns; None finds out. `score` is the least that a class needs to be proposed: by
-    default 0.5 in a task with `many` classes, where each stands for itself, and 0 for the best of all otherwise."""
+    default 0.5 in a task with `many` classes, where each stands for itself, and 0 for the best of all otherwise.
+    `margin` is what the model sees about an object, in a task on another's objects: a share of its width and height, on
+    each side."""
 
     score: float | None = None
     values: Values | None = None
+    margin: Annotated[float, Meta(ge=0, le=10)] = 0.1
 
 
 def recognise(path: Path, task: Task) -> Recognition | None:
@@ -60,7 +65,7 @@ def recognise(path: Path, task: Task) -> Recognition | None:
 
 
 class Classify(ImageModel):
-    """A classifier of whole images."""
+    """A classifier of whole images, or of the objects on them where the task asks about those."""
 
     def __init__(self, settings: ClassifySettings, task: Task) -> None:
         self.settings = settings
@@ -76,8 +81,31 @@ class Classify(ImageModel):
         self._least = (0.5 if task.many else 0.0) if settings.score is None else settings.score
         self.values = settings.values or _values(info, self.preprocess, task)[0]
 
-    def decode(self, output: Output, item: Item) -> Sequence[Class]:
-        """The best class with its probability, or every class from the threshold on where the task takes `many`."""
+    def prepare(self, item: Item, context: Context) -> Any:
+        """A tensor; `Crops`, which `infer` reads, for a task on another's objects."""
+        return super().prepare(item, context) if context.task.on is None else crops(item, context, self.settings.margin)
+
+    def infer(self, batch: Sequence[Any]) -> Sequence[Any]:
+        """Run the model: each item's part of every output, or the classes of its objects by their ids."""
+        plain = iter(super().infer([prepared for prepared in batch if not isinstance(prepared, Crops)]))
+        return [self._seen(prepared) if isinstance(prepared, Crops) else next(plain) for prepared in batch]
+
+    def decode(self, output: Any, item: Item) -> Sequence[Class]:
+        """The best class with its probability, or every class from the threshold on where the task takes `many`; for each
+        object by its id, in a task that asks about objects."""
+        if isinstance(output, dict):
+            return [msgspec.structs.replace(one, id=name) for name, found in output.items() for one in found]
+        return self._classes(output)
+
+    def _seen(self, objects: Crops) -> dict[str, Sequence[Class]]:
+        """The classes of each object. Memory holds a batch of tensors at a time, whatever the number of objects."""
+        found: dict[str, Sequence[Class]] = {}
+        for some in chunks(objects.tensors(self.preprocess), max(1, self.limits.batch)):
+            outputs = super().infer([prepared for _, prepared in some])
+            found.update({name: self._classes(output) for (name, _), output in zip(some, outputs, strict=True)})
+        return found
+
+    def _classes(self, output: Output) -> list[Class]:
         scores = self.sound(output[0]).reshape(-1).astype(np.float64)
         if len(scores) != self._count:
             raise ModelError(f"{self.info.path.name}: {len(scores)} scores, but {self._count} classes")

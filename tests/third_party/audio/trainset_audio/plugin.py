@@ -46,8 +46,9 @@ def trainset_formats():
 @hookimpl
 def trainset_views():
     yield plugins.ViewSpec(
-        name="waveform", modality="audio", tasks=("segment",), factory="trainset_audio.view:Waveform", summary="waves"
-    )
+        name="waveform", modality="audio", tasks=("segment", "classify"), factory="trainset_audio.view:Waveform",
+        summary="waves",
+    )  # fmt: skip
 
 
 @hookimpl

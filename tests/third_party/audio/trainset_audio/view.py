@@ -3,7 +3,7 @@
 import numpy as np
 from msgspec.structs import replace
 
-from trainset.plugins import Editor, EditorView, Key, Picture, Point, Rect, Scene, Shape
+from trainset.plugins import Editor, EditorView, Key, Picture, Point, Rect, Scene, Shape, class_editor
 from trainset_audio.segments import Segment
 
 WIDTH, HEIGHT = 512, 64
@@ -14,15 +14,16 @@ class Waveform(EditorView):
 
     def open(self, item, versions, context):
         self.end, self.picture = item.meta["duration"], draw(context.media.load(item), WIDTH)
-        self.editor = Editor(item, context.task, versions)
+        self.classes = context.task.on is not None
+        self.editor = class_editor(item, versions, context) if self.classes else Editor(item, context.task, versions)
 
     def scene(self, viewport):
-        place, shapes = Rect(0, 0, WIDTH, HEIGHT), []
-        for a, line in zip(self.editor.objects, self.lines(), strict=True):
+        place, shapes, editor = Rect(0, 0, WIDTH, HEIGHT), [], self.editor
+        for a, line in editor.placed() if self.classes else zip(editor.objects, editor.lines(), strict=True):
             if isinstance(a, Segment):
                 start, end = (t / self.end * WIDTH for t in a.segment)
                 corners = (Point(start, 1), Point(end, HEIGHT - 1))
-                shapes.append(Shape("box", corners, line.text, line.color, line.selected))
+                shapes.append(Shape("box", corners, line.text, line.color, line.selected, line.weak))
         return Scene(place, [Picture(self.picture, place)], shapes=shapes)
 
     def do(self, command, at=None, argument=None):

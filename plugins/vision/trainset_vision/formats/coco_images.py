@@ -1,0 +1,42 @@
+"""Which objects of a COCO file are of which image: files list them in any order."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainset_vision.formats.coco_json import Id, Object
+
+
+class ByImage:
+    """Where in a list of objects those of each image are, in the order of the list."""
+
+    def __init__(self, objects: Sequence[Object]) -> None:
+        numbers = _numbers([one.image_id for one in objects])
+        order = np.argsort(numbers, kind="stable")
+        self._order: list[int] = order.tolist()
+        edges = np.flatnonzero(np.diff(numbers[order], prepend=numbers[order[:1]] - 1)).tolist()
+        self._spans = {objects[self._order[a]].image_id: (a, b) for a, b in pairwise([*edges, len(objects)])}
+
+    def of(self, image: Id) -> list[int]:
+        """The places of an image's objects, none where there are none."""
+        start, stop = self._spans.get(image, (0, 0))
+        return self._order[start:stop]
+
+    def others(self, images: Iterable[Id]) -> Iterator[tuple[Id, int]]:
+        """The images beside these that objects are of, and how many are of each."""
+        known = set(images)
+        return ((image, b - a) for image, (a, b) in self._spans.items() if image not in known)
+
+
+def _numbers(ids: Sequence[Id]) -> NDArray[np.int64]:
+    """Numbers that are equal where ids are: the ids themselves, as in most files, else numbers in order of appearance."""
+    try:
+        return np.frombuffer(array("q", ids), np.int64)  # type: ignore[arg-type]
+    except (TypeError, OverflowError):
+        seen: dict[Id, int] = {}
+        return np.array([seen.setdefault(one, len(seen)) for one in ids], np.int64)

@@ -1,0 +1,169 @@
+"""The groups of a grid and their tiles, by queries over the index: what is opened costs a page, not the dataset."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from trainset.core.backlog import Backlog
+from trainset.core.dataset import Dataset, Row
+from trainset.core.fold import FINISHED
+from trainset.core.index.marks import apart
+from trainset.core.model import Annotation, Class, Item, Opaque, State, Task
+from trainset.core.tiles import Group, Order, Tile
+from trainset.core.where import parse
+
+STRETCH = 256
+"""Items whose proposals are read at once. Objects are sorted by score within a stretch; items are over all of them."""
+
+OF_ITEMS: tuple[State, ...] = ("predicted", "rejected", "stale", "reviewed", "auto-accepted")
+OF_OBJECTS: tuple[State, ...] = ("predicted", "partial", "rejected")
+"""States of an item that a grid of items, or one of objects, shows where a filter names it: an answer to the whole item is
+one to each of its objects. Without a filter a grid shows what is predicted, and nobody has spoken of as a whole."""
+
+Odd = Callable[[Sequence[Item]], Sequence[float]]
+"""How little each of these items is like the others."""
+
+_PROPOSED = "(SELECT p.labels FROM prediction p WHERE p.item=s.item AND p.task=s.task AND p.run=s.run AND p.digest=s.digest LIMIT 1)"
+_LABELS = f"CASE s.state WHEN 'partial' THEN {_PROPOSED} ELSE s.labels END"
+_PARTIAL = "FROM state s WHERE s.task=? AND s.state='partial' AND s.reasons<>?"
+_FINISHED = msgspec.json.encode([FINISHED]).decode()
+
+
+def by_items(dataset: Dataset, task: Task) -> bool:
+    """Whether a grid of the task shows items rather than objects: where the answer is a class of the whole item."""
+    types = dataset.kit.types()
+    return task.on is None and all(issubclass(types[tag], Class) for tag in dataset.kit.tags(task) if tag in types)
+
+
+class Sheets:
+    """What a dataset has for a grid of one task, as of now; with `where`, of what that names."""
+
+    def __init__(self, dataset: Dataset, task: Task, where: str = "") -> None:
+        self.dataset, self.task, self.where = dataset, task, where
+        self.by_items = by_items(dataset, task)
+        self._condition = parse(where, task.name) if where else None
+
+    def groups(self) -> list[Group]:
+        """By the task's labels, items of several labels after them, and what is empty last."""
+        found: Counter[tuple[str, ...]] = Counter()
+        loose: set[tuple[str, ...]] = set()
+        for labels, count, partial in self._counts():
+            names = tuple(apart(labels))
+            for name in [names] if self.by_items or not names else [(n,) for n in names]:
+                if all(name):  # what has no label cannot be accepted
+                    found[name] += count
+                    loose |= {name} if partial else set()
+        order = {label.id: label.index for label in self.task.labels}
+        ranked = sorted(found, key=lambda names: (not names, [order.get(n, len(order)) for n in names], names))
+        return [
+            Group("item" if self.by_items or not names else "object", names, found[names], names in loose)
+            for names in ranked
+        ]
+
+    def _counts(self) -> Iterator[tuple[str, int, bool]]:
+        """Predicted labels as the index writes them, of how many items, and whether some of their objects may be decided."""
+        db, task = self.dataset.index.db, self.task.name
+        if self._condition is not None:
+            query = f"SELECT {_LABELS}, count(*), max(s.state='partial') {self._named()} GROUP BY 1 HAVING {_LABELS} IS NOT NULL"
+            yield from db.execute(query, self._values())
+            return
+        yield from db.execute("SELECT labels, count(*), 0 FROM state WHERE task=? AND state='predicted' AND labels IS NOT NULL "
+                              "GROUP BY labels", (task,))  # fmt: skip
+        if not self.by_items:
+            query = f"SELECT {_PROPOSED}, count(*), 1 {_PARTIAL} GROUP BY 1 HAVING {_PROPOSED} IS NOT NULL"
+            yield from db.execute(query, (task, _FINISHED))
+
+    def _named(self) -> str:
+        assert self._condition is not None
+        states = ",".join(f"'{state}'" for state in (OF_ITEMS if self.by_items else OF_OBJECTS))
+        return (
+            "FROM item i JOIN state s ON s.item=i.id AND s.task=? WHERE i.alive "
+            f"AND s.state IN ({states}) AND ({self._condition.sql})"
+        )
+
+    def _values(self) -> tuple[object, ...]:
+        return (self.task.name, *(self._condition.values if self._condition else ()))
+
+    def numbers(self, group: Group, order: Order) -> NDArray[np.int64]:
+        """The numbers of the items that tiles of a group may be found on, in order."""
+        if group.subject == "completeness":
+            return self._ids("SELECT item FROM state WHERE task=? AND state='partial' AND reasons=? ORDER BY item",
+                             (self.task.name, _FINISHED))  # fmt: skip
+        labels = f"|{'|'.join(group.labels)}|" if group.labels else ""
+        fits = "{}=?" if group.subject == "item" else "instr({}, ?)>0"
+        low = "-s.low" if order == "high" else "s.low"
+        if self._condition is not None:
+            query = f"SELECT i.id, {low} {self._named()} AND {fits.format(_LABELS)}"
+            found = self._ids(f"{query} ORDER BY 2, 1", (*self._values(), labels))
+        else:
+            query = f"SELECT item, {low} FROM state s WHERE task=? AND state='predicted' AND {fits.format('labels')}"
+            values: tuple[object, ...] = (self.task.name, labels)
+            if group.subject == "object":
+                query += f" UNION ALL SELECT s.item, {low} {_PARTIAL} AND {fits.format(_PROPOSED)}"
+                values += (self.task.name, _FINISHED, labels)
+            found = self._ids(f"{query} ORDER BY 2, 1", values)
+        return Backlog(self.dataset, self.task, self.where).arranged(found) if order == "queue" else found
+
+    def _ids(self, query: str, values: tuple[object, ...]) -> NDArray[np.int64]:
+        return np.fromiter((row[0] for row in self.dataset.index.db.execute(query, values)), np.int64)
+
+    def tiles(self, group: Group, rows: Iterable[Row]) -> Iterator[Tile]:
+        """The tiles of a group on some items."""
+        for row in rows:
+            if group.subject == "object":
+                proposed = self.open_objects(row, again=self._condition is not None)
+                yield from (Tile(row.item.key, a.id, a.score) for a in proposed if a.label == group.labels[0])
+            else:
+                yield Tile(row.item.key, None, row.low)
+
+    def open_objects(self, row: Row, *, again: bool = False) -> list[Annotation]:
+        """The objects of an item's proposal that nobody decided; those that were rejected only where they are asked for
+        `again`."""
+        if row.state not in OF_OBJECTS:
+            return []
+        said = self.verdicts(row)
+        closed = {name for name, verdict in said.items() if not (again and verdict == "rejected")}
+        proposed = self.dataset.proposal(self.task, row) or ()
+        return [a for a in proposed if a.id not in closed and not isinstance(a, Opaque)]
+
+    def verdicts(self, row: Row) -> dict[str, str]:
+        """What is said of single objects of an item; in a task on another's objects, which of them have an answer."""
+        said: dict[str, str] = dict(self.dataset.verdicts(row))
+        return said | {name: "answered" for name, rid in (row.objects or {}).items() if rid is not None}
+
+
+class StoredSheet:
+    """A `Sheet` over the index: the order as item numbers, tiles found a stretch of items at a time."""
+
+    def __init__(self, sheets: Sheets, group: Group, order: Order, odd: Odd | None = None) -> None:
+        self._sheets, self._group, self._order, self._odd = sheets, group, order, odd
+        self._made = sheets.dataset.index.made
+        self._items = sheets.numbers(group, order)
+        self._read = 0
+        self._tiles: list[Tile] = []
+
+    def upto(self, count: int) -> Sequence[Tile]:
+        """All the tiles that are found so far, at least `count` where there are as many."""
+        if self._made != self._sheets.dataset.index.made:  # item numbers do not outlive the index
+            self._made, self._items = self._sheets.dataset.index.made, self._sheets.numbers(self._group, self._order)
+        while len(self._tiles) < count and self._read < len(self._items):
+            self._tiles += self._stretch(self._items[self._read : self._read + STRETCH].tolist())
+            self._read += STRETCH
+        return self._tiles
+
+    def _stretch(self, numbers: list[int]) -> list[Tile]:
+        sheets = self._sheets
+        rows = {row.number: row for row in sheets.dataset.rows(sheets.task, numbers=numbers)}
+        here = [rows[n] for n in numbers if n in rows]
+        if self._order == "odd" and self._odd is not None:
+            odd = dict(zip((row.number for row in here), self._odd([row.item for row in here]), strict=True))
+            here.sort(key=lambda row: -odd[row.number])
+        tiles = list(sheets.tiles(self._group, here))
+        if self._group.subject == "object" and self._order in ("low", "high"):
+            tiles.sort(key=lambda tile: tile.score if tile.score is not None else -1.0, reverse=self._order == "high")
+        return tiles
