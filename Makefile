@@ -14,10 +14,11 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2
 
-# Opt-in: heavy readers of other projects, in an environment of their own, read what trainset exports.
+# Opt-in: heavy tools of other projects (Datumaro, supervision), in an environment of their own, read what trainset
+# exports, and write what it imports.
 interop: $(VENV)/bin/python
 	$(PYTHON) -m venv $(VENV)-interop
-	$(VENV)-interop/bin/python -m pip install -q --disable-pip-version-check -e '.[cpu,test]' -e plugins/vision datumaro
+	$(VENV)-interop/bin/python -m pip install -q --disable-pip-version-check -e '.[cpu,test]' -e plugins/vision datumaro supervision
 	$(VENV)-interop/bin/python -m pytest tests/interop
 
 lint: $(VENV)/.installed-dev

@@ -6,9 +6,10 @@ import os
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,31 @@ class Run:
     out: str
 
 
-def run(command: Sequence[str], **options: object) -> Run:
-    """Run a command to its end; CalledProcessError where it fails."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)  # type: ignore[call-overload]
-    out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, out)
-    return Run(usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss / 1024, out)
+_LAUNCHER = """
+import os, subprocess, sys, time
+started = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+with open(sys.argv[1], "w") as report:
+    print(usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss / 1024, file=report)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def run(command: Sequence[str], **options: Any) -> Run:
+    """Run a command to its end; CalledProcessError where it fails.
+
+    A small process starts it: Linux takes the memory of whoever starts a process for the first peak of its own.
+    """
+    with tempfile.NamedTemporaryFile("r") as report:
+        launch = [sys.executable, "-c", _LAUNCHER, report.name, *command]
+        done = subprocess.run(
+            launch, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+        )
+        if done.returncode:
+            raise subprocess.CalledProcessError(done.returncode, command, done.stdout)
+        cpu, wall, peak = map(float, report.read().split())
+    return Run(cpu, wall, peak, done.stdout)
 
 
 def median(values: Iterable[float]) -> float:

@@ -1,27 +1,80 @@
-"""Pre-label throughput beside its floor and the naive loop, and peak memory as the number of items grows.
+"""Pre-label throughput beside the machine's bound and other loops, and peak memory as the number of items grows.
 
-    python benchmarks/prelabel.py [--items 500]
+    python benchmarks/prelabel.py [--items 500] [--rounds 3] [--model FILE.onnx] [--images FOLDER] [--peer PYTHON]
 
-Images are 640×480 JPEGs of noise over gradients, drawn from a seed; the model is the demo's detector.
+Images are 640×480 JPEGs of noise over gradients, drawn from a seed, or those of a folder over and over; the model is
+the demo's detector, or any other that `trainset model add` recognises as YOLO or YOLOX. `--peer` is a Python that has
+supervision, OpenCV and onnxruntime, or ultralytics: their loops then run on the same model and files (the demo's
+detector, or another of its layout). Everything takes turns over several rounds, and medians count.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from measure import run, table
+from measure import median, run, table
 from PIL import Image
 from trainset_vision.demo.belt import MODEL
+from trainset_vision.prelabel import yolo, yolox
+from trainset_vision.prelabel.preprocess import Preprocess, load_tensor, needed
 
-from trainset.core.model import Item
+from trainset.core.model import Task
+from trainset.onnx import Session
+from trainset.plugins import Recognition
 
 THREADS = 2
+Cost = tuple[float, float]
+"""Milliseconds of CPU and of wall clock an image."""
+
+SUPERVISION = """
+import sys, time, os
+from pathlib import Path
+import cv2, numpy as np, onnxruntime as ort, supervision as sv
+model, folder, width, height = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+name = session.get_inputs()[0].name
+def detect(path):
+    image = cv2.imread(str(path))
+    boxed = sv.letterbox_image(image, (width, height), (114, 114, 114))
+    tensor = np.ascontiguousarray(boxed[..., ::-1].transpose(2, 0, 1)[None], np.float32) / 255
+    rows = session.run(None, {name: tensor})[0][0].T
+    scores, classes = rows[:, 4:].max(axis=1), rows[:, 4:].argmax(axis=1)
+    rows, kept = rows[scores >= 0.25], scores >= 0.25
+    boxes = np.concatenate([rows[:, :2] - rows[:, 2:4] / 2, rows[:, :2] + rows[:, 2:4] / 2], axis=1)
+    scale = min(width / image.shape[1], height / image.shape[0])
+    shift = [(width - image.shape[1] * scale) / 2, (height - image.shape[0] * scale) / 2] * 2
+    return sv.Detections((boxes - shift) / scale, confidence=scores[kept], class_id=classes[kept]).with_nms(0.5)
+paths = sorted(folder.iterdir())
+detect(paths[0])
+cpu, wall = time.process_time(), time.perf_counter()
+found = sum(len(detect(path)) for path in paths)
+print("COST", time.process_time() - cpu, time.perf_counter() - wall, found)
+"""
+ULTRALYTICS = """
+import sys, time, os
+os.environ.update(YOLO_AUTOINSTALL="false", YOLO_CONFIG_DIR=os.path.dirname(sys.argv[2]))
+from ultralytics import YOLO
+model, folder, width, height = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+yolo = YOLO(model, task="detect")
+def detect(source):
+    results = yolo.predict(source, imgsz=(height, width), conf=0.25, iou=0.5, stream=True, verbose=False, device="cpu")
+    return sum(len(result.boxes) for result in results)
+detect(os.path.join(folder, sorted(os.listdir(folder))[0]))
+cpu, wall = time.process_time(), time.perf_counter()
+found = detect(folder)
+print("COST", time.process_time() - cpu, time.perf_counter() - wall, found)
+"""
+PEERS = {"supervision": SUPERVISION, "ultralytics": ULTRALYTICS}
 
 
 def draw(folder: Path, count: int) -> None:
@@ -33,93 +86,161 @@ def draw(folder: Path, count: int) -> None:
         Image.fromarray(np.roll(base, 13 * n, axis=1).astype(np.uint8)).save(folder / f"{n:05}.jpg", quality=88)
 
 
-def floor(count: int) -> float:
-    """`run` alone on a prepared tensor, two threads on one shared session: milliseconds an image."""
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = ort.InferenceSession(MODEL, options, providers=["CPUExecutionProvider"])
-    feed = {session.get_inputs()[0].name: np.random.default_rng(0).random((1, 3, 240, 320), np.float32)}
-    session.run(None, feed)
-    with ThreadPoolExecutor(THREADS) as pool:
-        start = time.perf_counter()
-        list(pool.map(lambda _: session.run(None, feed), range(count)))
-    return (time.perf_counter() - start) / count * 1000
+def repeat(images: Path, folder: Path, count: int) -> None:
+    """Copy a folder's JPEGs over and over until there are so many."""
+    folder.mkdir(parents=True)
+    found = sorted(images.glob("*.jpg"))
+    for n in range(count):
+        shutil.copyfile(found[n % len(found)], folder / f"{n:05}.jpg")
 
 
-def naive(folder: Path, count: int) -> float:
-    """Decode, run and decode boxes one after the other, the runtime's own threads: milliseconds an image."""
-    import onnxruntime as ort
-
-    session = ort.InferenceSession(MODEL, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    start = time.perf_counter()
-    for path in sorted(folder.iterdir())[:count]:
-        image = Image.open(path).convert("RGB").resize((320, 240), Image.Resampling.BILINEAR)
-        tensor = np.asarray(image, np.float32).transpose(2, 0, 1)[None] / 255
-        session.run(None, {name: tensor})
-    return (time.perf_counter() - start) / count * 1000
+def recognised(model: Path) -> Recognition:
+    """What a model is, as `model add` sees it."""
+    task = Task(name="parts", type="box")
+    found = [r for adapter in (yolo, yolox) if (r := adapter.recognise(model, task))]
+    return max(found, key=lambda r: r.confidence)
 
 
-def bound(folder: Path, count: int) -> float:
-    """The machine's bound: CPU of reading and of `run`, measured one item at a time, over the threads."""
-    from trainset_vision.prelabel.yolo import Yolo, YoloSettings
+class Floor:
+    """The parts that nobody gets around, each on its own: decoding a JPEG as small as the model allows, and `run`."""
 
-    from trainset.core.model import Label, Task
+    def __init__(self, model: Path, media: Path, pre: Preprocess) -> None:
+        self._session, self._pre, self._paths = Session(model), pre, sorted(media.iterdir())
+        size = (pre.size[1], pre.size[0], 3)
+        tensor, _ = load_tensor(pre, lambda _: np.zeros(size, np.uint8), pre.size)
+        self._feeds = {self._session.info.inputs[0].name: tensor[None]}
+        self._session.run(self._feeds)
 
-    task = Task(name="parts", type="box", labels=(Label(id="screw", index=0),))
-    labeller = Yolo(YoloSettings(path=str(MODEL)), task)
+    def decode(self, path: Path) -> None:
+        """The pixels of a JPEG, at a half or less where the model needs no more."""
+        with Image.open(path) as image:
+            width, height = image.size
+            least = needed(self._pre, image.size)
+            factor = max(f for f in (1, 2, 4, 8) if -(-width // f) >= least[0] and -(-height // f) >= least[1])
+            if factor > 1:
+                image.draft(None, (width // factor, height // factor))
+            image.load()
 
-    class Context:
-        class media:
-            path = staticmethod(lambda item, part="": folder / item.path())
+    def bound(self) -> Cost:
+        """CPU of decoding and of `run`, by turns in one thread; the wall clock that fully used cores would take for it."""
+        start = time.process_time()
+        for path in self._paths:
+            self.decode(path)
+            self._session.run(self._feeds)
+        cpu = time.process_time() - start
+        return self._each(cpu, cpu / THREADS)
 
-    items = [Item(key=f"media/{p.name}", meta={"width": 640, "height": 480}) for p in sorted(folder.iterdir())[:count]]
-    start = time.process_time()
-    for item in items:
-        labeller.infer([labeller.prepare(item, Context())])  # type: ignore[arg-type]
-    return (time.process_time() - start) / count / THREADS * 1000
+    def runs(self) -> Cost:
+        """`run` alone, two threads on one shared session."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            cpu, wall = time.process_time(), time.perf_counter()
+            list(pool.map(lambda _: self._session.run(self._feeds), self._paths))
+            return self._each(time.process_time() - cpu, time.perf_counter() - wall)
+
+    def _each(self, cpu: float, wall: float) -> Cost:
+        return cpu / len(self._paths) * 1000, wall / len(self._paths) * 1000
 
 
-def engine(root: Path) -> tuple[float, float]:
-    """Milliseconds an image and peak MB of `trainset prelabel` on a fresh data set."""
+def prepare(root: Path, model: Path, labels: Sequence[str]) -> None:
+    """A data set of the media in a folder, with the model added."""
     trainset = [sys.executable, "-m", "trainset"]
-    run([*trainset, "init", str(root), "--modality", "vision", "--task", "parts:box:screw,bent-screw,nut,washer,gear"])
+    run([*trainset, "init", str(root), "--modality", "vision", "--task", f"parts:box:{','.join(labels)}"])
     run([*trainset, "add", "media"], cwd=root)
-    run([*trainset, "model", "add", str(MODEL)], cwd=root)
-    done = run([*trainset, "prelabel"], cwd=root)
+    run([*trainset, "model", "add", str(model)], cwd=root)
+
+
+def engine(root: Path) -> tuple[Cost, float]:
+    """What `trainset prelabel` takes on a fresh copy of a data set, and its peak MB. The CPU is that of the whole
+    command; the wall clock is the command's own, which leaves start-up out."""
+    with tempfile.TemporaryDirectory(dir=root.parent) as folder:
+        copy = Path(folder) / "data"
+        shutil.copytree(root, copy, copy_function=_linked)
+        done = run([sys.executable, "-m", "trainset", "prelabel"], cwd=copy)
     line = next(line for line in done.out.splitlines() if " items in " in line)
     items, seconds = int(line.split()[0].replace(",", "")), float(line.split(" in ")[1].split()[0])
-    return seconds / items * 1000, done.peak
+    return (done.cpu / items * 1000, seconds / items * 1000), done.peak
+
+
+def _linked(source: str, target: str) -> None:
+    """Copy a file; a medium, which nothing writes to, by another link to it."""
+    if source.endswith(".jpg"):
+        Path(target).hardlink_to(source)
+    else:
+        shutil.copy2(source, target)
+
+
+def peer(python: str, name: str, model: Path, media: Path, size: tuple[int, int]) -> Cost | None:
+    """What a peer's loop takes, start-up apart; None where that Python has not got it."""
+    if subprocess.run([python, "-c", f"import {name}"], check=False, capture_output=True).returncode:
+        return None
+    done = run([python, "-c", PEERS[name], str(model), str(media), *map(str, size)])
+    cpu, wall, _ = next(line for line in done.out.splitlines() if line.startswith("COST ")).split()[1:]
+    count = sum(1 for _ in media.iterdir())
+    return float(cpu) / count * 1000, float(wall) / count * 1000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=500)
-    count = parser.parse_args().items
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--model", type=Path, default=Path(MODEL))
+    parser.add_argument("--images", type=Path, help="a folder of JPEGs to repeat")
+    parser.add_argument("--peer", help="a Python that has supervision or ultralytics")
+    options = parser.parse_args()
+    model, count = options.model.resolve(), options.items
+    what = recognised(model)
+    pre = Preprocess(**what.settings["preprocess"])
+    labels = what.classes or [f"class-{n}" for n in range(what.class_count or 0)]
+
+    def made(folder: Path, many: int) -> Path:
+        repeat(options.images, folder / "media", many) if options.images else draw(folder / "media", many)
+        prepare(folder, model, labels)
+        return folder
+
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        draw(root / "small" / "media", count)
-        media = root / "small" / "media"
-        low = floor(count)
-        limit, plain = bound(media, count), naive(media, count)
-        ours, peak = engine(root / "small")
+        data = made(root / "small", count)
+        floor = Floor(model, data / "media", pre)
+        peaks: list[float] = []
+
+        def ours() -> Cost:
+            cost, peak = engine(data)
+            peaks.append(peak)
+            return cost
+
+        ways: dict[str, Callable[[], Cost | None]] = {
+            "floor: `run` alone on prepared tensors": floor.runs,
+            "bound: CPU of decoding and `run` over the cores": floor.bound,
+            "`trainset prelabel`": ours,
+        }
+        for name in PEERS if options.peer else ():
+            ways[f"{name}'s loop"] = lambda name=name: peer(options.peer, name, model, data / "media", pre.size)
+        costs: dict[str, list[Cost]] = defaultdict(list)
+        for _ in range(options.rounds):
+            for way, cost in ways.items():
+                if (found := cost()) is not None:
+                    costs[way].append(found)
         table(
-            f"Pre-labelling {count} JPEGs of 640×480 with the demo's detector, {THREADS} threads",
-            ("way", "ms an image", "× floor"),
-            [(name, f"{ms:.2f}", f"{ms / low:.2f}") for name, ms in (
-                ("floor: `run` alone on prepared tensors", low), ("bound: CPU of reading and `run` over the threads", limit),
-                ("`trainset prelabel`", ours), ("naive: read, run, one after the other", plain))],
-        )  # fmt: skip
-        print(f"\n`trainset prelabel` reaches {limit / ours:.2f} of the bound.")
-        rows = [(count, f"{peak:.0f}")]
-        for times in (2, 4):
-            big = root / f"x{times}"
-            draw(big / "media", count * times)
-            rows.append((count * times, f"{engine(big)[1]:.0f}"))
-        table("Peak memory of `trainset prelabel`", ("items", "peak MB"), rows)
+            f"Pre-labelling {count} JPEGs with {model.name}, {THREADS} threads",
+            ("way", "CPU ms an image", "wall ms an image"),
+            [(way, *(f"{median(c):.2f}" for c in zip(*each, strict=True))) for way, each in costs.items()],
+        )
+        left_out = [name for name in PEERS if f"{name}'s loop" not in costs]
+        if left_out:
+            print(f"\nLeft out: {', '.join(left_out)}; `--peer` takes a Python that has it.")
+        many = {count: (median(cpu for cpu, _ in costs["`trainset prelabel`"]), median(peaks))}
+        for times in (2, 8):
+            (cpu, _), peak = engine(made(root / f"x{times}", count * times))
+            many[count * times] = cpu, peak
+        bound = median(cpu for cpu, _ in costs["bound: CPU of decoding and `run` over the cores"])
+        (few, (first, _)), *_, (most, (last, _)) = many.items()
+        further = (last * most - first * few) / (most - few)
+        rows = [(f"{n:,}", f"{cpu:.2f}", f"{bound / cpu:.2f}", f"{peak:.0f}") for n, (cpu, peak) in many.items()]
+        table(
+            "`trainset prelabel` as items grow, start-up and routing included",
+            ("items", "CPU ms an image", "of the bound", "peak MB"),
+            [*rows, ("each further one", f"{further:.2f}", f"{bound / further:.2f}", "")],
+        )
 
 
 if __name__ == "__main__":

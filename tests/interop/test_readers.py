@@ -30,11 +30,11 @@ def parts(tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("name", ["coco", "voc", "yolo"])
+@pytest.mark.parametrize("name", ["coco", "voc", "yolo", "cvat", "datumaro", "open-images"])
 def test_datumaro_reads_the_same_boxes(parts, tmp_path, name):
     """But for Pascal VOC, whose pixels count from 1 with the last one inside: Datumaro takes the numbers as they are."""
     trainset("export", name, tmp_path / name, "--media", "copy", cwd=parts)
-    found = datumaro.Dataset.import_from(str(tmp_path / name), name)
+    found = datumaro.Dataset.import_from(str(tmp_path / name), name.replace("-", "_"))
     pixel = int(name == "voc")
     names = found.categories()[datumaro.AnnotationType.label]
     read = {

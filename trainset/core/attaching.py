@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from trainset.core.codec import Some
 from trainset.core.dataset import Dataset
-from trainset.core.model import Annotation, Task
+from trainset.core.model import Annotation, Task, Undecoded
 from trainset.core.protocols import Problem
 from trainset.errors import UsageError
 
@@ -20,7 +21,7 @@ class Attaching:
         """What a decision on the item names in `of`."""
         return self._there(key)[0]
 
-    def problems(self, key: str, name: str, annotations: Sequence[Annotation]) -> Iterator[Problem]:
+    def problems(self, key: str, name: str, annotations: Sequence[Annotation | Undecoded]) -> Iterator[Problem]:
         """Why answers of an item that files call `name` are left out."""
         there = self._there(key)[1]
         if not there:
@@ -31,7 +32,7 @@ class Attaching:
                 what = annotation.id or annotation.label or "an answer"
                 yield Problem(f"{name}, {what}", f"this is none of its {self._task.on}, by id; it was left out")
 
-    def fitting(self, key: str, annotations: Sequence[Annotation]) -> tuple[Annotation, ...]:
+    def fitting(self, key: str, annotations: Sequence[Some]) -> tuple[Some, ...]:
         """The answers that speak of an object, the last one of each."""
         there = self._there(key)[1]
         return tuple({a.id: a for a in annotations if a.id in there}.values())

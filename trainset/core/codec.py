@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from contextlib import nullcontext, suppress
 from functools import lru_cache, reduce
 from itertools import chain
@@ -120,7 +120,7 @@ class Codec:
             raise RecordError("an annotation holds JSON of several lines")
         return encoded
 
-    def _encoded(self, annotations: Sequence[Annotation | Undecoded], kinds: Collection[type]) -> bytes:
+    def _encoded(self, annotations: Sequence[Annotation | Undecoded], kinds: Set[type]) -> bytes:
         stored = [_raw(a) for a in annotations] if kinds & {Opaque, Undecoded} else annotations
         try:
             encoded = msgspec.json.encode(stored, enc_hook=_plain)

@@ -27,7 +27,7 @@ from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset, Row
 from trainset.core.files import digest
 from trainset.core.journal import ROTATE, Writer, open_new, sync_folder, ulid
-from trainset.core.model import Annotation, Item, ModelHeader, Outcome, Prediction, Task
+from trainset.core.model import Annotation, Item, ModelHeader, Outcome, Prediction, Task, Undecoded
 from trainset.core.prompts import prompts_for
 from trainset.core.protocols import Prelabeler, Promptable
 from trainset.core.workers import Failed, in_portions, outputs
@@ -352,7 +352,7 @@ def labelled(
 def predicted(
     dataset: Dataset,
     key: str,
-    annotations: Sequence[Annotation],
+    annotations: Sequence[Annotation | Undecoded],
     media: str | None = None,
     dropped: int = 0,
     of: tuple[str, ...] = (),

@@ -14,7 +14,7 @@ import msgspec
 
 from trainset.core.attaching import Attaching
 from trainset.core.blobs import LIMIT
-from trainset.core.codec import with_ids
+from trainset.core.codec import Some, with_ids
 from trainset.core.config import editing, table
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset
@@ -99,7 +99,7 @@ class Finding(TaskContext):
         )
 
 
-_Read = tuple[str, Imported, Sequence[Annotation]]
+_Read = tuple[str, Imported, Sequence[Annotation | Undecoded]]
 
 
 class Importing:
@@ -194,7 +194,7 @@ class Importing:
                 report.splits[found.split] += 1
             yield key, found, annotations
 
-    def _with_labels(self, annotations: Sequence[Annotation]) -> Sequence[Annotation]:
+    def _with_labels(self, annotations: Sequence[Some]) -> Sequence[Some]:
         """The same with the task's labels; annotations of labels that it does not have are left out and counted."""
         if {a.label for a in annotations} <= self._same:
             return annotations
@@ -353,12 +353,14 @@ class Importing:
 
     def _decider(self, told: Told, reviewer: str | None) -> str:
         by = told.decided_by if reviewer is None else (*told.decided_by, reviewer)
+        if not by:
+            return "import"
         return next((handle for handle in map(_handle, by) if handle), None) or "import"
 
     def _item(self, key: str) -> Item:
         return self._fresh.get(key) or self.dataset.item(key)
 
-    def _stored(self, annotations: Sequence[Annotation]) -> bytes:
+    def _stored(self, annotations: Sequence[Annotation | Undecoded]) -> bytes:
         raw = self.dataset.codec.encode(annotations)
         return raw if self._dry else self.dataset.codec.shelve(raw, LIMIT)
 
@@ -366,13 +368,13 @@ class Importing:
         seen = {target for rid in ids for target in self.dataset.decision(rid)[0].on}
         return next(rid for rid in ids if rid not in seen)
 
-    def _sound(self, key: str, name: str, annotations: Sequence[Annotation]) -> Sequence[Annotation]:
+    def _sound(self, key: str, name: str, annotations: Sequence[Some]) -> Sequence[Some]:
         """The annotations that can be an answer, each with an id; the others are problems."""
         annotations = self._attached(key, name, annotations)
         if not annotations:
             return annotations
         annotations = with_ids(annotations)
-        decoded = [a for a in annotations if type(a) is not Undecoded]
+        decoded = [a for a in annotations if isinstance(a, Annotation)]
         fatal: set[str] = set()
         for problem in problems(self.dataset.kit, self.task, self._item(key), decoded) if decoded else ():
             what = problem.message if problem.note else f"{problem.message}; it was left out"
@@ -381,7 +383,7 @@ class Importing:
                 fatal.add(problem.where)
         return tuple(a for a in annotations if a.id not in fatal) if fatal else annotations
 
-    def _attached(self, key: str, name: str, annotations: Sequence[Annotation]) -> Sequence[Annotation]:
+    def _attached(self, key: str, name: str, annotations: Sequence[Some]) -> Sequence[Some]:
         """The annotations; in a task on another's objects, those that speak of one, and the others are problems."""
         if self._attaching is None:
             return annotations

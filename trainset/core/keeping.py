@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from trainset.core.codec import Codec, with_ids
-from trainset.core.model import Annotation
+from trainset.core.codec import Codec, Some, with_ids
 
 
-def keep_ids(annotations: Sequence[Annotation], before: bytes, codec: Codec) -> tuple[Annotation, ...]:
+def keep_ids(annotations: Sequence[Some], before: bytes, codec: Codec) -> tuple[Some, ...]:
     """The annotations with the ids that the same ones have in `before`, a stored JSON array, and the others with ids
     that none there has."""
     known: dict[bytes, list[str]] = {}

@@ -33,7 +33,7 @@ class ObjectOps(ClassOps):
         """1 where the ids are the same, else 0."""
         numbers = {name: n for n, name in enumerate({x.id for x in (*a, *b)})}
         left, right = (np.array([numbers[x.id] for x in some], np.intp) for some in (a, b))
-        return (left[:, None] == right).astype(np.float64)
+        return np.asarray(left[:, None] == right, np.float64)
 
 
 def tag_of(annotation: Annotation) -> str:
@@ -74,12 +74,19 @@ def match(
     """
     if not a or not b:
         return []
-    from scipy.optimize import linear_sum_assignment
-
     table = likeness(a, b, item, ops)
     table[table < above] = 0
+    return [(i, j, float(table[i, j])) for i, j in paired(table)]
+
+
+def paired(table: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """The one-to-one pairing (row, column) that maximises the sum of the table, without pairs that add nothing."""
+    if not table.size:
+        return []
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(table, maximize=True)
-    return [(int(i), int(j), float(table[i, j])) for i, j in zip(rows, columns, strict=True) if table[i, j] > 0]
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if table[i, j] > 0]
 
 
 def equivalent(a: Sequence[Annotation], b: Sequence[Annotation], item: Item, ops: Ops, above: float) -> bool:

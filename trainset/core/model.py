@@ -157,7 +157,8 @@ class Decision(Struct, kw_only=True, omit_defaults=True, frozen=True, rename={"o
     `complete` lists in `objects` the ids of the proposal's objects: decided all, they are the whole answer.
     `on` names the decisions that this one saw, and everything that those superseded; a withdrawal names
     the one decision of the same reviewer that it takes back. In a task on another's objects, each annotation has the id
-    of the object that it answers, and `of` names the records of that other task's answer that held them.
+    of the object that it answers, and `of` names the records of that other task's answer that held them. `blind` says that
+    neither a proposal nor others' decisions were shown before it was taken; it has no `origin` then.
     """
 
     item: str
@@ -173,6 +174,7 @@ class Decision(Struct, kw_only=True, omit_defaults=True, frozen=True, rename={"o
     seconds: float | None = None
     reason: str | None = None
     note: str | None = None
+    blind: bool = False
 
 
 class Outcome(Struct, kw_only=True, omit_defaults=True, frozen=True):

@@ -12,9 +12,10 @@ from typing import Any
 
 from msgspec import Raw, json, structs
 
-from trainset.core.model import Annotation, Opaque
+from trainset.core.codec import Codec
+from trainset.core.model import Annotation, Opaque, Undecoded
 from trainset.core.protocols import Exporter, Imported, Importer, Labelled, Loss, Problem, Recognition
-from trainset.errors import TrainsetError
+from trainset.errors import RecordError, TrainsetError
 from trainset.testing.contexts import MemoryContext
 from trainset.testing.contract import ContractError, named, require
 
@@ -119,11 +120,12 @@ def _read(importer: Importer, src: Path, context: MemoryContext) -> list[Importe
     for found in importer.read(src, context):
         require(isinstance(found, Imported | Problem), f"{method} yields {found!r}", "read yields Imported and Problem")
         if isinstance(found, Imported):
-            items.append(found)
+            annotations = _typed(found, method, context)
+            items.append(structs.replace(found, annotations=annotations))
             require(
                 bool(found.name), f"{method} yields an item without a name", "an item is named as the file names it"
             )
-            for annotation in found.annotations:
+            for annotation in annotations:
                 score = annotation.score
                 require(
                     score is None or (math.isfinite(score) and 0 <= score <= 1),
@@ -137,6 +139,23 @@ def _read(importer: Importer, src: Path, context: MemoryContext) -> list[Importe
                 "a problem says where it is, and what is wrong",
             )
     return items
+
+
+def _typed(found: Imported, method: str, context: MemoryContext) -> list[Annotation]:
+    """The item's annotations, with those decoded that are not."""
+    typed: list[Annotation] = []
+    for annotation in found.annotations:
+        if isinstance(annotation, Undecoded):
+            try:
+                typed += context.decode(Codec({}).encode([annotation]))
+            except RecordError as error:
+                raise ContractError(
+                    f"{method} gives {found.name} {annotation!r}, which is no {annotation.tag}: {error.message}",
+                    "what is handed over undecoded decodes as its type's struct",
+                ) from error
+        else:
+            typed.append(annotation)
+    return typed
 
 
 def _check_damaged(importer: Importer, src: Path, context: MemoryContext) -> None:
@@ -252,7 +271,7 @@ def _round_trip(
 def _check_row(pair: str, row: Labelled, got: Imported, context: MemoryContext, about: str) -> None:
     """What came back of a row of which nothing was said to be lost."""
     key = f"{row.item.key}{about}"
-    wrote, read = list(row.annotations), list(got.annotations)
+    wrote, read = list(row.annotations), _typed(got, pair, context)
     labels = sorted(str(_label(a, context)) for a in wrote), sorted(str(_label(a, context)) for a in read)
     require(labels[0] == labels[1], f"{pair} make {labels[1]} of the labels {labels[0]} of {key}", _LOUD)
     for what, before, after in (

@@ -1,12 +1,13 @@
 """CVAT's XML as CVAT writes it, in the variants of its documentation."""
 
 import pytest
-import shapes_kit as kit
 from trainset_vision.annotations import Box, Polyline, RotatedBox, rle
 from trainset_vision.formats.cvat import CvatImporter
 
 from trainset.core.model import Item
 from trainset.plugins import Imported
+
+from . import shapes_kit as kit
 
 META = """
   <meta>

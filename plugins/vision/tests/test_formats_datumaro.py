@@ -3,11 +3,12 @@
 import json
 
 import pytest
-import shapes_kit as kit
 from trainset_vision.annotations import Box, RotatedBox
 from trainset_vision.formats.datumaro import DatumaroImporter
 
 from trainset.plugins import Imported
+
+from . import shapes_kit as kit
 
 
 def annotation(type, group=0, label=0, **more):

@@ -3,12 +3,13 @@
 import json
 
 import pytest
-import shapes_kit as kit
 from PIL import Image
 from trainset_vision.formats.hf_imagefolder import HfImagefolderImporter
 
 from trainset.errors import TrainsetError
 from trainset.plugins import Imported, Labelled
+
+from . import shapes_kit as kit
 
 
 def written(folder, *rows, name="metadata.jsonl"):

@@ -4,13 +4,8 @@ import json
 import re
 
 import pytest
-import shapes_kit as kit
-import test_formats_datumaro as datumaro
-import test_formats_label_studio as studio
-import test_formats_labelme as labelme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_formats_cvat import META
 from trainset_vision.formats.cvat import CvatImporter
 from trainset_vision.formats.datumaro import DatumaroImporter
 from trainset_vision.formats.hf_imagefolder import HfImagefolderImporter
@@ -18,6 +13,12 @@ from trainset_vision.formats.label_studio import LabelStudioImporter
 from trainset_vision.formats.labelme import LabelmeImporter
 
 from trainset.errors import TrainsetError
+
+from . import shapes_kit as kit
+from . import test_formats_datumaro as datumaro
+from . import test_formats_label_studio as studio
+from . import test_formats_labelme as labelme
+from .test_formats_cvat import META
 
 MASK = kit.disc(60, 40, 20, 20, 5)
 PLACE = {"x": 10, "y": 20, "width": 30, "height": 40, "rotation": 30}

@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-import shapes_kit as kit
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -18,6 +17,8 @@ from trainset.core.model import Item
 from trainset.errors import RecordError
 from trainset.plugins import Imported
 from trainset.testing import dataset
+
+from . import shapes_kit as kit
 
 SIZE = {"original_width": 200, "original_height": 100, "image_rotation": 0}
 

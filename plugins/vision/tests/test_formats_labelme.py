@@ -6,13 +6,14 @@ import json
 
 import numpy as np
 import pytest
-import shapes_kit as kit
 from PIL import Image
 from trainset_vision.annotations import Box, Polygon, Polyline, rle
 from trainset_vision.formats.labelme import LabelmeImporter
 
 from trainset.core.model import Item
 from trainset.plugins import Imported
+
+from . import shapes_kit as kit
 
 
 def shape(kind, points, label="screw", **more):

@@ -7,8 +7,6 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-import shapes_kit as kit
-from formats_kit import REAL, needs_real_data
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trainset_vision.annotations import Box, Keypoints, Mask, Polygon, RotatedBox
@@ -19,6 +17,9 @@ from trainset_vision.formats.yolo import YoloImporter
 from trainset.core.model import Attribute, Item
 from trainset.plugins import Labelled
 from trainset.testing import check_format
+
+from . import shapes_kit as kit
+from .formats_kit import REAL, needs_real_data
 
 DOCS = Path(__file__).parents[3] / "docs" / "formats.md"
 FORMATS = {

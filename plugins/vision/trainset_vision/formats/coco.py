@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -265,8 +264,10 @@ class _Reader:
         self._labels = [names.get(one.category_id) for one in objects]
         self._places = [one.segmentation if task.type == "polygon" else one.bbox for one in objects]
         self._special = {
-            n for n, one in enumerate(objects) if one.iscrowd or one.attributes or one.score is not None
-        } | {n for n, label in enumerate(self._labels) if label is None}
+            number
+            for number, (one, label) in enumerate(zip(objects, self._labels, strict=True))
+            if label is None or one.iscrowd or one.attributes or one.score is not None
+        }
 
     def count_strangers(self, objects: ByImage, known: Iterable[coco.Id]) -> None:
         """Count the objects of images that are not known."""
@@ -281,9 +282,13 @@ class _Reader:
         if self._type == "polygon":
             outlines = plain_outlines(places)
             if plain and None not in outlines:
-                return list(map(Undecoded, repeat("polygon"), ids, labels, outlines))
+                return [
+                    Undecoded("polygon", id, label, outline)
+                    for id, label, outline in zip(ids, labels, outlines, strict=False)
+                    if outline is not None
+                ]
         elif self._type == "box" and plain and None not in (boxes := plain_boxes(places)):
-            return [Box(id=id, label=label, box=box) for id, label, box in zip(ids, labels, boxes, strict=False)]
+            return [Box(id=id, label=label, box=box) for id, label, box in zip(ids, labels, boxes, strict=False) if box]
         else:
             outlines = [None] * len(numbers)
         return self._one_by_one(numbers, ids, outlines, image, problems)

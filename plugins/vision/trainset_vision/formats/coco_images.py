@@ -36,7 +36,7 @@ class ByImage:
 def _numbers(ids: Sequence[Id]) -> NDArray[np.int64]:
     """Numbers that are equal where ids are: the ids themselves, as in most files, else numbers in order of appearance."""
     try:
-        return np.frombuffer(array("q", ids), np.int64)  # type: ignore[arg-type]
+        return np.frombuffer(array("q", ids), np.int64)  # type: ignore[type-var]
     except (TypeError, OverflowError):
         seen: dict[Id, int] = {}
         return np.array([seen.setdefault(one, len(seen)) for one in ids], np.int64)

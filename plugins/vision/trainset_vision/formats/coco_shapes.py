@@ -104,9 +104,10 @@ def _is_box(found: Xywh) -> bool:
 def _box(one: Object) -> Xywh | None:
     """The object's box where it is four finite numbers."""
     try:
-        return _xywh.decode(one.bbox)
+        found: Xywh = _xywh.decode(one.bbox)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    return found
 
 
 def polygon(

@@ -104,6 +104,7 @@ class _Reader:
         self._pictures = Pictures(context, src, self._places)
         self._labels = Labels()
         self._kinds = fitting.kinds_of(context.task)
+        self._split = split_name(path.stem)
 
     def items(self) -> Iterator[Imported | Problem]:
         """What the file holds, up to where it is damaged."""
@@ -144,8 +145,12 @@ class _Reader:
                 annotations=taken,
                 path=picture.path,
                 meta={"width": said[1], "height": said[0]} if said else {},
-                split=split_name(subset) or (subset if subset not in ("", "default", "Default") else None),
+                split=self._split_of(subset),
             )
+
+    def _split_of(self, subset: str) -> str | None:
+        """The split of an image: its subset, else what the file is called, as Datumaro writes a file for each."""
+        return split_name(subset) or (subset if subset not in ("", "default", "Default") else self._split)
 
     def _object(self, one: Element, size: Size | None) -> None:
         if one.get("outside") == "1":

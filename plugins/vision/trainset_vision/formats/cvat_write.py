@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
@@ -61,32 +62,45 @@ class CvatExporter:
                 context.place(row.item, dest / "images" / row.name)
             with (dest / "annotations.xml").open("w", encoding="utf-8") as out:
                 out.write(
-                    '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n  <meta>\n    <task>\n'
-                    f"      <name>{escape(context.task.name)}</name>\n      <size>{images.count}</size>\n"
-                    "      <mode>annotation</mode>\n      <labels>\n"
-                    f"{written(labels.listed(), images.kinds, skeleton)}"
-                    "      </labels>\n    </task>\n  </meta>\n"
+                    '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
+                    f"{_meta(context.task.name, images.counts, written(labels.listed(), images.kinds, skeleton))}"
                 )
                 spool.seek(0)
                 shutil.copyfileobj(spool, out)
                 out.write("</annotations>\n")
 
 
+def _meta(name: str, counts: Mapping[str | None, int], labels: str) -> str:
+    """What the file is of: a task, or a project with a task for each split, which is how CVAT has subsets."""
+    title = f"      <name>{escape(name)}</name>\n"
+    label = f"      <labels>\n{labels}      </labels>\n"
+    if not any(counts):
+        size = f"      <size>{sum(counts.values())}</size>\n      <mode>annotation</mode>\n"
+        return f"  <meta>\n    <task>\n{title}{size}{label}    </task>\n  </meta>\n"
+    tasks = "".join(
+        f"        <task><name>{escape(name)}</name><size>{count}</size><mode>annotation</mode>"
+        f"<subset>{escape(split)}</subset></task>\n"
+        for split, count in counts.items()
+        if split
+    )
+    return f"  <meta>\n    <project>\n{title}      <tasks>\n{tasks}      </tasks>\n{label}    </project>\n  </meta>\n"
+
+
 class _Images:
-    """The `<image>` elements. `kinds` are those of the attributes met, by label and name."""
+    """The `<image>` elements. `counts` are how many each split has; `kinds` those of the attributes met, by label and name."""
 
     def __init__(self, out: IO[str], names: Sequence[str]) -> None:
-        self.count = 0
+        self.counts: Counter[str | None] = Counter()
         self.kinds: dict[tuple[str, str], str] = {}
         self._out, self._names = out, names
 
     def add(self, row: Labelled, size: Size | None, objects: Sequence[tuple[Label, Annotation]]) -> Iterator[Loss]:
-        about = {"id": str(self.count), "name": row.name}
+        about = {"id": str(self.counts.total()), "name": row.name}
         if row.split is not None:
             about["subset"] = row.split
         if size is not None:
             about |= {"width": str(size[1]), "height": str(size[0])}
-        self.count += 1
+        self.counts[row.split] += 1
         self._out.write(f"  <image{_attributes(about)}>\n")
         ready, lost = plain(objects, row.item.key, size)
         yield from lost

@@ -7,7 +7,7 @@ its attribute `rotation`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
@@ -192,7 +192,9 @@ class _Reader:
             return
         media = item.image or item.media
         name = media.path if media is not None and media.path else None
-        picture = self._pictures.find([name, f"{item.id}"] if name else [*with_suffixes(str(item.id)), str(item.id)])
+        identity = str(item.id)
+        suffixed = [f"{identity}{PurePosixPath(name).suffix}"] if name else with_suffixes(identity)
+        picture = self._pictures.find([*([name] if name else []), *suffixed, identity])
         said = _size(media.size) if media is not None else None
         if not picture.agrees(said, self._found.tally):
             return

@@ -46,7 +46,9 @@ class DotaImporter:
         found: dict[str, None] = {}
         for path in _files(src):
             with suppress(TrainsetError):
-                found.update((fields[8], None) for _, fields in _rows(read_text(path)) if len(fields) > 8)
+                found.update(
+                    (_category(fields[8:])[0], None) for _, fields in _rows(read_text(path)) if len(fields) > 8
+                )
         return [(None, name) for name in found]
 
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
@@ -82,9 +84,10 @@ class DotaImporter:
                 if wrong:
                     yield Problem(where, wrong)
                     continue
-                about = {"difficult": True} if len(fields) > 9 and fields[9] not in ("0", "0.0") else {}
+                label, difficult = _category(fields[8:])
+                about = {"difficult": True} if difficult else {}
                 try:
-                    found.append(shaper.outline((ring,), size, where, label=fields[8], attributes=about))
+                    found.append(shaper.outline((ring,), size, where, label=label, attributes=about))
                 except Unfit as error:
                     tally.add(f"{error}, and are left out", where)
             if met and not found:
@@ -144,6 +147,14 @@ def _corners(fields: Sequence[str]) -> tuple[tuple[float, ...], str | None]:
     if not all(math.isfinite(value) and abs(value) < LIMIT for value in ring):
         return (), "a corner lies outside of any image"
     return ring, None
+
+
+def _category(fields: Sequence[str]) -> tuple[str, bool]:
+    """The category and whether it is difficult: a whole number, which old files do not have. Categories have no blanks by
+    DOTA's rules, and may have some in what other tools write."""
+    if len(fields) == 1 or not re.fullmatch(r"\d+(\.0*)?", fields[-1]):
+        return " ".join(fields), False
+    return " ".join(fields[:-1]), float(fields[-1]) != 0
 
 
 class DotaExporter:

@@ -133,7 +133,17 @@ def _looks_like(entry: Entry) -> bool:
     if not entry.get("short"):
         return any(isinstance(entry.get(kind), list) for kind in ("annotations", "completions", "predictions"))
     results = _results(_annotations(entry)[0])
-    return address_of(entry["data"]) is not None and bool(regions(results))
+    return address_of(entry["data"]) is not None and any(map(_is_typed, results)) and bool(regions(results))
+
+
+def _is_typed(result: Result) -> bool:
+    """Whether a line of JSON_MIN says of what kind it is, which other lists of objects of an image do not."""
+    return any(name.endswith("labels") or name in ("choices", "taxonomy") for name in (*result, *_named(result)))
+
+
+def _named(result: Result) -> Sequence[str]:
+    value = result.get("value")
+    return list(value) if isinstance(value, Mapping) else ()
 
 
 def _dicts(value: Any) -> list[Entry]:

@@ -65,6 +65,10 @@ class OpenImagesImporter:
         yield from reader.tally.problems(str(src))
 
 
+_FOLDERS: Mapping[str, Sequence[str]] = {"val": ("validation", "val")}
+"""What the folder of a split's images is called."""
+
+
 @dataclass(frozen=True)
 class _Row:
     """A row, with where it stands, and the image that it is of."""
@@ -80,7 +84,8 @@ class _Reader:
         root = src if src.is_dir() else src.parent
         self._wanted, self._context, self._names = wanted, context, descriptions(src)
         above = root.parent if root.name == "annotations" else root
-        folders = [above / "images" / split for split in ("", "train", "validation", "test")]
+        self._root = above / "images"
+        folders = [self._root / split for split in ("", "train", "val", "validation", "test")]
         self._pictures = Pictures(context, above, folders)
         self._masks = Below(above)
         self._shaper = Shaper(context.task, self.tally)
@@ -89,7 +94,8 @@ class _Reader:
         self, image: str, split: str | None, machine: bool, rows: Sequence[tuple[str, Mapping[str, str]]]
     ) -> Iterator[Imported | Problem]:
         """An image's item. Classes that a machine found are no decision."""
-        picture = self._pictures.find([image, *with_suffixes(image)])
+        folders = [self._root / name for name in _FOLDERS.get(split, [split])] if split else []
+        picture = self._pictures.find([image, *with_suffixes(image)], folders)
         if picture.path is None and self._context.find(picture.name) is None:
             self.tally.add("images are not there", image)
             return

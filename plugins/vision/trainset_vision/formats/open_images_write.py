@@ -24,7 +24,7 @@ _SOURCE = "trainset"
 
 
 class OpenImagesExporter:
-    """Writes a table for each split, `train` for items without one, and `<split>-image_ids_and_rotation.csv`, which lists the
+    """Writes a table for each split, `train` for items without one, and `<split>-images-with-rotation.csv`, which lists the
     images with nothing on them too. A class's LabelName is its name."""
 
     losses = pick(LOSSES, ("types", "unusable", "item-attributes", "tracks", "notes", "states", "renamed")) | {
@@ -52,7 +52,7 @@ class OpenImagesExporter:
                 name, lost = stems.name(row)
                 yield from lost
                 image = Path(name).with_suffix("").as_posix()
-                tables.add(split, "image_ids_and_rotation", {"ImageID": image, "Subset": split})
+                tables.add(split, "images-with-rotation", {"ImageID": image, "Subset": split})
                 size = size_of(row.item, context)
                 for number, (label, shape) in enumerate(objects):
                     lost_of_object = tables.describe(split, image, number, label, shape, size)
@@ -112,7 +112,8 @@ class _Tables:
             mask = drawn(shape, size)
         except RecordError:
             return ["finer" if isinstance(shape, Polygon) else "unusable"]
-        name = f"{image}_{label.index}_{number}.png"
+        flat = image.replace("%", "%25").replace("/", "%2F")  # readers take a path for an error
+        name = f"{flat}_{label.index}_{number}.png"
         write_bits(self._dest / "masks" / name, rle.decode(mask.counts, mask.size))
         place = rle.extent(rle.runs(mask.counts, mask.size), mask.size)
         fractions, _ = _fractions((place.x, place.y, place.width, place.height) if place else (0, 0, 0, 0), size)

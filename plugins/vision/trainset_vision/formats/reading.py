@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from trainset.core.model import Item
 from trainset.errors import MediaError, TrainsetError
@@ -56,13 +57,19 @@ class Below:
 
 
 def match(context: ImportContext, names: Iterable[str]) -> tuple[str, Item | None]:
-    """The first of several names for a medium by which the dataset knows an item; the first of all if none."""
-    first = None
+    """The first of several names for a medium by which the dataset knows an item; the first of all if none.
+
+    Label Studio's exports have names as they stand in addresses (`b%20two.jpg`): these are tried last.
+    """
+    tried: list[str] = []
     for name in names:
-        first = first or name
+        tried.append(name)
         if (item := context.find(name)) is not None:
             return name, item
-    return first or "", None
+    for name in tried:
+        if "%" in name and (item := context.find(plain := unquote(name))) is not None:
+            return plain, item
+    return tried[0] if tried else "", None
 
 
 def with_suffixes(stem: str) -> Iterator[str]:

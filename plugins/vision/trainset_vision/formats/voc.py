@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 from trainset.core.model import Annotation
 from trainset.errors import TrainsetError
 from trainset.plugins import ImportContext, Imported, Problem, Recognition
+from trainset_vision.formats.labelme_xml import objects_of, text, united
 from trainset_vision.formats.reading import (
     LIMIT,
     Below,
@@ -25,7 +26,7 @@ from trainset_vision.formats.reading import (
     with_suffixes,
 )
 from trainset_vision.formats.voc_masks import Segmentation, legend_of
-from trainset_vision.formats.voc_object import Objects, text
+from trainset_vision.formats.voc_object import Objects
 from trainset_vision.formats.voc_write import VocExporter
 from trainset_vision.formats.voc_xml import Refused, read_xml
 
@@ -48,7 +49,7 @@ class VocImporter:
         except (Refused, TrainsetError):
             return None
         folder = src.is_dir() and next(
-            (p for p in sorted(src.iterdir()) if p.name.lower() == "segmentationobject"), None
+            (p for p in sorted(src.iterdir()) if p.name.lower() == "segmentationobject" and any(p.rglob("*.png"))), None
         )
         return (
             Recognition(evidence=[f"{folder.name} numbers the pixels of objects"], confidence=0.9) if folder else None
@@ -61,7 +62,7 @@ class VocImporter:
         files = _files(src)
         for path in files:
             try:
-                found.update(dict.fromkeys(text(one, "name") for one in read_xml(path).iterfind("object")))
+                found.update(dict.fromkeys(text(one, "name") for one in objects_of(read_xml(path))))
             except Refused:
                 continue
         if not files and src.is_dir():
@@ -99,10 +100,12 @@ class VocImporter:
             if document.tag != "annotation":
                 yield Problem(str(path), f"the root element is <{document.tag}>, not <annotation>")
                 continue
-            yield from reader.item(document, path, below, splits.get(below))
+            yield from reader.item(document, path, below, splits.pop(below, None) or _split_folder(below))
             stems.pop(below, None)
         for below in stems:
-            yield from reader.item(Element("annotation"), Path(f"{below}.png"), below, splits.get(below))
+            yield from reader.item(Element("annotation"), Path(f"{below}.png"), below, splits.pop(below, None))
+        for below in splits:
+            tally.add("images are listed in ImageSets alone, and are left out", below)
         yield from tally.problems(str(src))
 
 
@@ -127,6 +130,12 @@ def _splits(folder: Path) -> dict[str, str]:
     return found
 
 
+def _split_folder(below: str) -> str | None:
+    """The split that the first folder of a path names."""
+    first, _, rest = below.partition("/")
+    return split_name(first) if rest else None
+
+
 class _Reader:
     def __init__(
         self,
@@ -138,12 +147,12 @@ class _Reader:
     ) -> None:
         self._tally, self._context, self._below, self._segmentation = tally, context, below, segmentation
         self._stems = segmentation.stems() if segmentation else {}
-        self._objects = Objects(context.task, tally)
+        self._objects = Objects(context.task, tally, below)
         self._images = [folder for folder in images if folder.is_dir()]
 
     def item(self, document: Element, path: Path, below: str, split: str | None) -> Iterator[Imported | Problem]:
         """The item of an XML file, which is empty for an image that has masks only."""
-        objects = document.findall("object")
+        objects = objects_of(document)
         names = _names(text(document, "filename"), below)
         image = _find_image(names, self._images) or self._anywhere(names)
         name, item = match(self._context, names)
@@ -159,10 +168,13 @@ class _Reader:
             found = yield from self._segmentation.read(below, size, objects)
         elif self._segmentation and not objects:
             found = None
+        read: list[tuple[Element, Annotation]] = []
         for number, one in enumerate(objects, 1) if below not in self._stems else ():
             shape = yield from self._objects.read(one, size, f"{path}: object {number}")
             if found is not None and shape is not None:
-                found.append(shape)
+                read.append((one, shape))
+        if found is not None and read:
+            found += united([one for one, _ in read], [shape for _, shape in read])
         if found is None or (objects and not found):
             self._tally.add("images are left out, since none of their objects can be read", str(path))
             return

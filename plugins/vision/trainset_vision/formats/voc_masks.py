@@ -26,12 +26,13 @@ from trainset_vision.formats.label_image import (
     read_label_image,
     unpacked,
 )
+from trainset_vision.formats.labelme_xml import text
 from trainset_vision.formats.legend import Entry, Legend, find_legend
 from trainset_vision.formats.mask_png import wrong_size
 from trainset_vision.formats.meaning import Meaning
 from trainset_vision.formats.reading import Tally
 from trainset_vision.formats.shapes import Shaper, Unfit
-from trainset_vision.formats.voc_object import attributes, box_of, text
+from trainset_vision.formats.voc_object import attributes, box_of
 
 NAMES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog", "horse",

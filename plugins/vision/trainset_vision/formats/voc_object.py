@@ -1,4 +1,4 @@
-"""An `<object>` of a VOC file as an annotation of a task's type: from its box, rotated box or polygon, whichever fits best."""
+"""An `<object>` of a VOC file as an annotation of a task's type: of its box, rotated box, polygon or mask, what fits best."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Generator, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 from trainset.core.model import Annotation, AttributeValue, Task
+from trainset.errors import MediaError, RecordError
 from trainset.plugins import Problem
 from trainset_vision.conversions import XYWH, Ring
-from trainset_vision.formats.reading import LIMIT, Tally
+from trainset_vision.formats.fitting import typed
+from trainset_vision.formats.labelme_xml import is_rectangle, pixels_of, text
+from trainset_vision.formats.reading import LIMIT, Below, Tally
 from trainset_vision.formats.shapes import Rotated, Shaper, Unfit
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -18,17 +21,19 @@ _FLAGS = ("difficult", "truncated", "occluded")
 _NOT_READ = ("segmentation", "part")
 _NO_POSE = ("", "unspecified", "0")
 _ORDER: Mapping[str, Sequence[str]] = {
-    "rotated-box": ("robndbox", "polygon", "bndbox"), "polygon": ("polygon", "robndbox"), "mask": ("polygon", "robndbox")
+    "rotated-box": ("robndbox", "polygon", "segm", "bndbox"), "polygon": ("polygon", "segm", "robndbox"),
+    "mask": ("segm", "polygon", "robndbox"),
 }  # fmt: skip
 
 
 class Objects:
-    """Reads the objects of one task."""
+    """Reads the objects of one task; `masks` are the images below the folder, where objects may name theirs."""
 
-    def __init__(self, task: Task, tally: Tally) -> None:
-        self.tally = tally
+    def __init__(self, task: Task, tally: Tally, masks: Below | None = None) -> None:
+        self.tally, self._masks = tally, masks
+        self._regions = task.type in ("polygon", "mask")
         self._shaper = Shaper(task, tally)
-        self._order = _ORDER.get(task.type, ("bndbox", "robndbox", "polygon"))
+        self._order = _ORDER.get(task.type, ("bndbox", "robndbox", "polygon", "segm"))
 
     def read(
         self, one: Element, size: tuple[int, int] | None, where: str
@@ -42,7 +47,8 @@ class Objects:
         if not name:
             yield Problem(where, "it has no name")
             return None
-        if tag is None and one.find("bndbox") is not None:
+        rectangle = tag == "polygon" and is_rectangle(one)
+        if (tag is None and one.find("bndbox") is not None) or (rectangle and self._regions):
             self.tally.add("objects have a box only, no outline, and are left out", where)
             return None
         about = {"label": name, "attributes": attributes(one)}
@@ -52,7 +58,11 @@ class Objects:
                 if ring is None:
                     yield Problem(where, "its <polygon> is no list of three points or more")
                     return None
+                if rectangle:
+                    return self._shaper.box(_about(ring), size, where, **about)
                 return self._shaper.outline((ring,), size, where, **about)
+            if tag == "segm":
+                return self._shaper.mask(pixels_of(one, size, self._masks), where, **about)
             if tag == "robndbox":
                 turned = _turned(one)
                 if turned is None:
@@ -63,7 +73,9 @@ class Objects:
             return None if box is None else self._shaper.box(box, size, where, **about)
         except Unfit as error:
             self.tally.add(f"{error}, and are left out", where)
-            return None
+        except (RecordError, MediaError) as error:
+            yield Problem(where, error.message)
+        return None
 
     def _box(self, one: Element, where: str, name: str) -> Generator[Problem, None, XYWH | None]:
         corners = _numbers(one, "bndbox", _CORNERS)
@@ -84,18 +96,26 @@ class Objects:
         return xmin - 1, ymin - 1, w, h
 
 
-def text(element: Element, tag: str) -> str:
-    """The text of an element below, empty where there is none."""
-    return (element.findtext(tag) or "").strip()
-
-
 def attributes(one: Element) -> dict[str, AttributeValue]:
-    """Flags that are set, and the pose where it says something."""
-    found: dict[str, AttributeValue] = {flag: True for flag in _FLAGS if text(one, flag).lower() in ("1", "true")}
+    """Flags that are set, the pose where it says something, and what stands in `attributes`."""
+    found: dict[str, AttributeValue] = {
+        flag: True for flag in _FLAGS if text(one, flag).lower() in ("1", "true", "yes")
+    }
     pose = text(one, "pose")
     if pose.lower() not in _NO_POSE:
         found["pose"] = pose
+    for name, value in _others(one):
+        said = typed(value, "flag" if value.lower() in ("true", "false") else "number")
+        if name and not (name in _FLAGS and said is False):
+            found.setdefault(name, said)
     return found
+
+
+def _others(one: Element) -> list[tuple[str, str]]:
+    """Names and values, of elements as CVAT and Datumaro write them to VOC, or of LabelMe's `name=value, flag`."""
+    named = [(text(each, "name"), text(each, "value")) for each in one.iterfind("attributes/attribute")]
+    plain = [part.partition("=") for part in text(one, "attributes").split(",") if part.strip()]
+    return named or [(name.strip(), value.strip() if equals else "true") for name, equals, value in plain]
 
 
 def box_of(one: Element) -> XYWH | None:
@@ -104,6 +124,11 @@ def box_of(one: Element) -> XYWH | None:
     if corners is None or corners[2] + 1 <= corners[0] or corners[3] + 1 <= corners[1]:
         return None
     return corners[0] - 1, corners[1] - 1, corners[2] - corners[0] + 1, corners[3] - corners[1] + 1
+
+
+def _about(ring: Ring) -> XYWH:
+    left, top = min(ring[::2]), min(ring[1::2])
+    return left, top, max(ring[::2]) - left, max(ring[1::2]) - top
 
 
 def _turned(one: Element) -> Rotated | None:

@@ -16,6 +16,7 @@ from trainset_vision.formats.yolo_layout import (
     Picture,
     class_names,
     describes,
+    find_darknet,
     find_layout,
     keypoints,
     label_files,
@@ -33,9 +34,11 @@ class YoloImporter:
     """Reads a `data.yaml`, the folder of one, or a bare folder of label files."""
 
     def sniff(self, src: Path) -> Recognition | None:
-        """A YAML file with class names, or text files of box lines."""
+        """A YAML file with class names, an `obj.data`, or text files of box lines."""
         if found := describes(src):
             return Recognition(evidence=[f"{found[0].name} lists class names and splits"])
+        if (darknet := find_darknet(src)) is not None:
+            return Recognition(evidence=[f"{darknet.name} names a list of classes and lists of images, for Darknet"])
         if src.is_dir():
             folder = src / "labels" if (src / "labels").is_dir() else src
             if (label := next((p for p in label_files(folder) if looks_like_labels(p)), None)) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
@@ -14,8 +14,11 @@ from trainset.errors import TrainsetError
 from trainset.plugins import Problem
 from trainset_vision.formats.reading import images_below, read_text, split_name
 
-_NAME_LISTS = ("classes.txt", "obj.names")
+_NAME_LISTS = ("classes.txt", "obj.names", "_darknet.labels")
 _SPLITS = ("train", "val", "validation", "test")
+_SPLIT_FOLDERS = ("train", "valid", "test")
+"""Where Roboflow puts the class names of a data set for Darknet, beside the images of each split."""
+
 _MOST_POINTS = 10_000
 _LINE = re.compile(r"\s*\d+(?:\.0*)?(?:\s+[-+.\deE]+){4,}\s*")
 
@@ -114,9 +117,23 @@ def find_config(src: Path) -> Path | None:
     return chosen[0] if chosen else None
 
 
+def find_darknet(src: Path) -> Path | None:
+    """The `obj.data` that describes a data set for Darknet, as CVAT's "YOLO 1.1" has it; None where there is none."""
+    path = src / "obj.data" if src.is_dir() else src
+    return path if path.suffix.lower() == ".data" and path.is_file() else None
+
+
+def _darknet(path: Path) -> dict[str, str]:
+    """The lines `key = value` of an `obj.data`."""
+    pairs = (line.partition("=") for line in read_text(path).splitlines())
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
+
+
 def _config_of(src: Path) -> Path | None:
     """The YAML file that says what the numbers in label files mean: the data set's own, or, for a folder of label files,
     the one beside it: the only one, or the one that is called like it (`seg.yaml` of `labels_seg`)."""
+    if find_darknet(src) is not None:
+        return None
     if (config := find_config(src)) is not None or not src.name.startswith("labels"):
         return config
     beside = describes(src.parent)
@@ -138,12 +155,16 @@ def unused(index: int) -> str:
 
 def class_names(src: Path) -> dict[int, str] | None:
     """The names of the classes by number, in the order of the file that lists them; None if there is no such file."""
+    darknet = find_darknet(src)
     if (config := _config_of(src)) is not None:
         return _names(config, _load(config).get("names"))
-    for folder in (src, src.parent):
-        for path in (folder / name for name in _NAME_LISTS):
-            if path.is_file():
-                return dict(enumerate(line.strip() for line in read_text(path).splitlines() if line.strip()))
+    lists = [_placed(darknet.parent, names)] if darknet and (names := _darknet(darknet).get("names")) else []
+    folder = src if src.is_dir() else src.parent
+    below = [folder / name for name in _SPLIT_FOLDERS]
+    lists += [place / name for place in (folder, folder.parent, *below) for name in _NAME_LISTS]
+    for path in lists:
+        if path.is_file():
+            return dict(enumerate(line.strip() for line in read_text(path).splitlines() if line.strip()))
     return None
 
 
@@ -175,9 +196,12 @@ def find_layout(src: Path) -> Layout:
     """The data set at `src`: a `data.yaml`, a folder with one, or a folder of label files with images beside."""
     if not src.exists():
         raise TrainsetError(f"{src}: there is no such file or folder", hint="name a data.yaml or its folder")
-    config = find_config(src)
+    darknet = find_darknet(src)
+    config = find_config(src) if darknet is None else None
     folder = src if src.is_dir() else src.parent
-    layout = Layout(str(config or src), folder, class_names(src))
+    layout = Layout(str(config or darknet or src), folder, class_names(src))
+    if darknet is not None and _read_lists(darknet, layout):
+        return layout
     if config is not None:
         _read_splits(config, layout)
     if not layout.declared:
@@ -190,6 +214,18 @@ def find_layout(src: Path) -> Layout:
         )
         layout.sources.append(Source(images if images.is_dir() else labels, None, labels))
     return layout
+
+
+def _read_lists(darknet: Path, layout: Layout) -> bool:
+    """Take the lists of images of an `obj.data` as sources; False where none of them is there."""
+    for key, place in _darknet(darknet).items():
+        if (split := split_name(key)) is None:
+            continue
+        if (path := _placed(layout.root, place)).is_file():
+            layout.sources.append(Source(path, split, None))
+        else:
+            layout.problems.append(Problem(darknet.name, f"{key}: {place} is not there"))
+    return bool(layout.sources)
 
 
 def _read_splits(config: Path, layout: Layout) -> None:
@@ -227,7 +263,15 @@ def _listed(path: Path, root: Path) -> Iterator[Path]:
     for line in map(str.strip, read_text(path).splitlines()):
         if line:
             beside = path.parent / line
-            yield beside if line.startswith("./") or beside.exists() else root / line
+            yield beside if line.startswith("./") or beside.exists() else _placed(root, line)
+
+
+def _placed(root: Path, place: str) -> Path:
+    """What a path means below a root. Lists carry folders that an export has not, as CVAT's `data/`, or those of the
+    machine that they were written on: the longest end counts that has something there, an image or its label file."""
+    parts = PurePosixPath(place.replace("\\", "/")).parts
+    ends = [root.joinpath(*parts[n:]) for n in range(len(parts))] or [root]
+    return next((end for end in ends if end.exists() or label_of(end).exists()), ends[0])
 
 
 def label_place(image: Path) -> Path:
@@ -258,6 +302,9 @@ def split_of(below: Path) -> str | None:
 
 def _ways_to_name(path: Path, base: Path, root: Path) -> tuple[str, ...]:
     names = [path.relative_to(folder).as_posix() for folder in (base, root) if path.is_relative_to(folder)]
+    if base.is_file() and names:
+        parts = names[0].split("/")
+        names += ["/".join(parts[n:]) for n in range(1, len(parts))]
     first, _, rest = (names[0] if names else "").partition("/")
     if rest and split_name(first):
         names.insert(0, rest)
