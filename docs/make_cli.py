@@ -18,7 +18,8 @@ HEAD = """# The command line
 folder that it works in. Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 trouble, 2 the command line asks for
 something that does not exist or does not fit, 3 a plugin failed, 130 interrupted.
 
-Two environment variables matter: `TRAINSET_REVIEWER` names who decides, and `TRAINSET_PLUGINS=vision,nlp` limits the
+Three environment variables matter: `TRAINSET_DISPLAY` says how pictures are drawn
+([configuration.md](configuration.md#display)), `TRAINSET_REVIEWER` names who decides, and `TRAINSET_PLUGINS=vision,nlp` limits the
 plugins that are loaded (empty: none). `NO_COLOR` is honoured.
 """
 

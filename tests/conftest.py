@@ -1,4 +1,4 @@
-"""What every test starts from: a Git with a name and without the settings of whoever runs the tests."""
+"""What every test starts from: a Git with a name, and neither the settings nor the terminal of whoever runs the tests."""
 
 import os
 
@@ -18,6 +18,16 @@ def _git(monkeypatch):
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.delenv("TRAINSET_REVIEWER", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch):
+    for name in ("TMUX", "STY", "ZELLIJ", "SSH_CONNECTION", "SSH_TTY", "VTE_VERSION", "TERM_PROGRAM", "LC_TERMINAL",
+                 "KITTY_WINDOW_ID", "WEZTERM_PANE", "GHOSTTY_RESOURCES_DIR", "FOOT_PID", "ALACRITTY_WINDOW_ID",
+                 "KONSOLE_VERSION", "TRAINSET_DISPLAY"):  # fmt: skip
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("XDG_CONFIG_HOME", os.devnull)
 
 
 @pytest.fixture

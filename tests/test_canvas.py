@@ -19,7 +19,6 @@ from trainset.tui.canvas.graphemes import clusters, fitted, fitted_end, width
 from trainset.tui.canvas.overlay import segments, trace
 from trainset.tui.canvas.painter import Painter, message
 from trainset.tui.canvas.palette import BACKGROUND, BRIGHT, OKABE_ITO
-from trainset.tui.terminal import detect
 
 TOKEN = re.compile(r"\x1b\[([0-9;]*)m|(.)", re.DOTALL)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -442,26 +441,3 @@ def test_plain_strips_stand_in_where_textual_is_another(monkeypatch):
     plain = list(strip.strips(written(), "24bit"))
     assert [type(s) for s in plain] == [strip.Strip] * 2
     assert plain[0].text == "ab東  "
-
-
-# -- terminals -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("environ", "color_system", "title"),
-    [
-        ({}, "truecolor", "half/24-bit"),
-        ({}, "256", "half/256 colours"),
-        ({"NO_COLOR": "1"}, "truecolor", "ascii/no colour"),
-    ],
-)
-def test_the_terminal_is_told_from_its_environment(environ, color_system, title):
-    assert detect(environ, color_system, None, None).title == title
-
-
-def test_behind_tmux_or_ssh_near_colours_are_merged():
-    assert detect({"TMUX": "x"}, "truecolor", None, None).tolerance > detect({}, "truecolor", None, None).tolerance
-
-
-def test_what_is_asked_for_overrules_what_is_found():
-    assert detect({"NO_COLOR": ""}, None, "quad", "256").title == "quad/256 colours"

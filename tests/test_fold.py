@@ -43,7 +43,7 @@ def vote_sets(draw, most=9):
         kind = draw(st.sampled_from(("whole", "whole", "object", "complete", "withdrawn")))
         verdict = {
             "whole": draw(st.sampled_from(WHOLE)),
-            "object": draw(st.sampled_from(("accepted", "corrected", "removed"))),
+            "object": draw(st.sampled_from(("accepted", "corrected", "removed", "rejected"))),
             "complete": "complete",
             "withdrawn": "withdrawn",
         }[kind]
@@ -308,6 +308,21 @@ def test_words_on_objects_that_name_each_other_stand_together():
 
 def test_a_removed_object_is_decided_and_in_no_answer():
     assert fold([crop("1=0", "a"), crop("2=0", "b", verdict="removed"), done("3", "ab")], same).answer == ("1=0",)
+
+
+def test_a_rejected_object_is_not_decided_and_its_item_stays_open():
+    found = fold([crop("1=0", "a"), crop("2=0", "b", verdict="rejected"), done("3", "ab")], same)
+    assert (found.state, found.answer) == ("partial", ("1=0",))
+    assert found.reasons == ("partial: objects left to decide", "rejected: no better answer given for b")
+
+
+def test_a_word_on_a_rejected_object_settles_it():
+    refused = crop("2=0", "b", verdict="rejected")
+    assert (
+        state(crop("1=0", "a"), refused, crop("4=0", "b", verdict="corrected", on=["2=0"]), done("3", "ab"))
+        == "reviewed"
+    )
+    assert state(refused, crop("4=0", "b", "ben"), done("3", "b")) == "disputed"
 
 
 def test_complete_with_no_objects_says_that_nothing_is_there():

@@ -110,6 +110,11 @@ def test_tiles_lie_inside_the_room_and_are_as_large_as_they_must(room):
     assert found.at(column, row) == found.count - 1
 
 
+def test_few_tiles_are_large():
+    _, text = after(desk=GridDesk({"m/a.png": "cat", "m/b.png": "cat"}))
+    assert re.search(r"▶a \.50 a\.png {80,} s \.50 b\.png", text)
+
+
 def test_thumbnails_of_text_are_text_and_neither_markup_nor_control():
     _, text = after(view=TextThumb, desk=GridDesk({f"m/{NASTY}{n}": "cat" for n in range(3)}))
     assert "text m/" in text and not re.search(r"[\x1b\u202e]", text)
@@ -293,10 +298,10 @@ def test_thumbnails_are_kept_as_far_as_there_is_room():
             return super().thumbnail(item, focus, size, context)
 
     def all_of(thumbnails, some):
-        while None in thumbnails.want(some, Size(10, 5), Terminal()):
+        while None in thumbnails.want([(one, Size(10, 5)) for one in some], Terminal()):
             pass
 
-    small = Thumbnails(Counting, SimpleNamespace(), lambda: None, room=10 * 10 * 5 * 11)
+    small = Thumbnails(Counting, SimpleNamespace(), room=10 * 10 * 5 * 11)
     all_of(small, shown[:5])
     all_of(small, shown[:5])
     assert len(made) == 5

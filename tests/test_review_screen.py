@@ -479,7 +479,8 @@ def test_zoom_and_pan_change_what_is_seen_and_fit_shows_the_whole_again():
 
 
 def test_the_renderer_can_be_changed():
-    assert "quad/" in shown("m") and "ascii/" in shown("m", "m") and "half/" in shown("m", "m", "m")
+    for number, name in enumerate(("half", "quad", "sextant", "ascii", "half")):
+        assert f"{name}/" in shown(*["m"] * number)
 
 
 def test_dragging_reaches_the_view_in_scene_coordinates():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from trainset.core.jsonl import JsonlExporter, JsonlImporter
-from trainset.core.model import Annotation, Attribute, Class, Item, Label, Task
+from trainset.core.model import Annotation, Attribute, Class, Item, Label, Task, Undecoded
 from trainset.core.rules import RandomAudit, RandomAuditSettings
 from trainset.errors import MediaError
 from trainset.plugins import (
@@ -17,6 +17,7 @@ from trainset.plugins import (
     Editor,
     EditorView,
     Finding,
+    Imported,
     ItemDraft,
     Key,
     Labelled,
@@ -439,6 +440,32 @@ class Frail(JsonlImporter):
 class Eager(JsonlImporter):
     def sniff(self, src):
         return Recognition(evidence=["its name"])
+
+
+class Bare(JsonlImporter):
+    fields = b'"test.bar":[1,2]'
+
+    def read(self, src, context):
+        for found in super().read(src, context):
+            bare = [Undecoded("test.bar", "a1", "a", self.fields)]
+            yield msgspec.structs.replace(found, annotations=bare) if isinstance(found, Imported) else found
+
+
+class Wrong(Bare):
+    fields = b'"bar":"no"'
+
+
+class Right(Bare):
+    fields = b'"bar":[1,2]'
+
+
+def test_what_an_importer_leaves_undecoded_is_decoded_and_named_where_it_does_not_fit(rows, context, tmp_path):
+    check_exporter(JsonlExporter(), rows, context, tmp_path / "labels.jsonl")
+    found = check_importer(Right(), tmp_path / "labels.jsonl", context)
+    assert found[0].annotations == [Bar(id="a1", label="a", bar=(1.0, 2.0))]
+    for importer in (Bare(), Wrong()):
+        with raises(r"which is no test.bar"):
+            check_importer(importer, tmp_path / "labels.jsonl", context)
 
 
 def test_an_importer_that_damaged_files_break_is_named(rows, context, tmp_path):

@@ -32,6 +32,7 @@ COMMANDS = {
     "log": ("trainset.commands.history:log", "Commits of the dataset, or the records of one item."),
     "verify": ("trainset.commands.history:verify", "Prove label files, history and media, or name what is wrong."),
     "plugins": ("trainset.commands.plugins:plugins", "What is installed, from where, and what is broken."),
+    "doctor": ("trainset.commands.doctor:doctor", "What this machine and this terminal can do, and what is wrong."),
     "demo": ("trainset.commands.demo:demo", "The whole loop on a data set that trainset draws itself."),
 }
 

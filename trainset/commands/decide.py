@@ -25,6 +25,7 @@ from trainset.commands.common import (
 from trainset.core.dataset import Dataset
 from trainset.core.deciding import OF_OBJECTS, WHOLE, Recorder, annotations_from
 from trainset.core.deciding import reviewer as who
+from trainset.core.disputes import rivals_of
 from trainset.core.model import Task
 from trainset.errors import TrainsetError, UsageError
 
@@ -52,6 +53,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
 @click.option(
     "--attribute", "attributes", multiple=True, metavar="NAME=JSON", help="An attribute of the item as a whole."
 )
+@click.option("--take", metavar="REVIEWER", help="Accept what REVIEWER says of a disputed item.")
 @click.option("--note", help="A note, kept with the decision.")
 @click.option("--reason", help="Why another look is needed: with --verdict reopened.")
 @click.option("--where", default="", metavar="FILTER", help="Decide every item that the filter names.")
@@ -65,7 +67,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
 @reviewer_option
 @yes_option
 def decide(item: str | None, task_name: str | None, verdict: str | None, annotations: str | None, object_: str | None,
-           attributes: tuple[str, ...], note: str | None, reason: str | None, where: str, source: TextIO | None,
+           take: str | None, attributes: tuple[str, ...], note: str | None, reason: str | None, where: str, source: TextIO | None,
            reviewer: str | None, yes: bool) -> None:  # fmt: skip
     """Decide ITEM, every item of --where, or what --from lists; prints one JSON line per durable decision.
 
@@ -81,6 +83,12 @@ def decide(item: str | None, task_name: str | None, verdict: str | None, annotat
         try:
             if source is not None:
                 lines = _read(source)
+            elif take is not None and item is not None:
+                if verdict is not None or annotations is not None or object_ is not None or attributes:
+                    raise UsageError("--take says what is decided", hint="a --note may go with it")
+                rid = _take(opened, task, recorder, item, take, note)
+                show_json({"item": item, "verdict": "accepted", "id": rid}, lines=True)
+                return
             elif verdict is None:
                 raise UsageError("a decision needs a --verdict", hint=f"one of {', '.join(VERDICTS)}")
             else:
@@ -95,6 +103,17 @@ def decide(item: str | None, task_name: str | None, verdict: str | None, annotat
                 sys.stdout.flush()
         finally:
             recorder.close()
+
+
+def _take(opened: Dataset, task: Task, recorder: Recorder, item: str, who: str, note: str | None) -> str:
+    """Accept one reviewer's answer to an item, which overrules the others."""
+    row = opened.row(item, task)
+    answers = [rival for rival in rivals_of(opened, task, row) if rival.annotations is not None]
+    found = next((rival for rival in answers if rival.who == who), None)
+    if found is None:
+        known = ", ".join(rival.who for rival in answers)
+        raise UsageError(f"{who!r} has no answer to {item!r} that stands", hint=f"there is one of {known or 'nobody'}")
+    return recorder.decide(row, "accepted", found.annotations, attributes=found.attributes, note=note)
 
 
 def _keys(opened: Dataset, task: Task, item: str | None, where: str, verdict: str, yes: bool) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Literal, get_args
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Literal, get_args
 
 import click
 
@@ -18,18 +20,26 @@ from trainset.commands.common import (
     workspace,
 )
 from trainset.commands.settings import declare
+from trainset.core import preferences
+from trainset.core.adjudicate_keys import ADJUDICATE_KEYS
+from trainset.core.adjudication_desk import AdjudicationDesk
+from trainset.core.blind import BlindDesk
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset
 from trainset.core.deciding import reviewer as who
+from trainset.core.desk import ReviewDesk
 from trainset.core.grid_desk import ReviewGridDesk
-from trainset.core.keys import key_collisions
+from trainset.core.grid_keys import GRID_KEYS
+from trainset.core.keymap import Keymap
+from trainset.core.keys import CORE_KEYS, key_collisions
 from trainset.core.model import Task
 from trainset.core.oddness import oddness
+from trainset.core.protocols import Key
 from trainset.errors import ConfigError, PluginError
 from trainset.plugins.registry import Registry, load
 from trainset.plugins.specs import ViewSpec
 
-Mode = Literal["item", "grid"]
+Mode = Literal["item", "grid", "adjudicate", "audit"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 
@@ -38,12 +48,18 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 @reviewer_option
 @where_option
 @click.option(
-    "--mode", type=click.Choice(MODES), default="item", show_default=True, help="One item at a time, or a grid of many."
+    "--mode",
+    type=click.Choice(MODES),
+    default="item",
+    show_default=True,
+    help="One item at a time, a grid of many, answers side by side, or what was drawn, blind.",
 )
 def review(task_name: str | None, reviewer: str | None, where: str, mode: Mode) -> None:
     """Review what waits for a person, or what --where names, in this terminal.
 
-    A grid shows many items, or many objects of items, of which the same label is predicted.
+    A grid shows many items, or many objects of items, of which the same label is predicted. Adjudication shows the answers
+    of several reviewers to one item, and their differences. An audit shows what a rule drew by chance, and what was
+    proposed only once you have decided.
     """
     registry = workspace().registry
     with dataset() as opened:
@@ -56,19 +72,43 @@ def open_screen(
     registry: Registry, opened: Dataset, task: Task, handle: str, where: str = "", mode: Mode = "item"
 ) -> int:
     """Review in this terminal until the reviewer leaves; the exit code."""
-    from trainset.tui import run_grid, run_review
+    from trainset.tui import run_adjudicate, run_grid, run_review
 
     make_view = load(view_for(registry, opened, task.type).factory)
+    wanted = preferences.load()
+    _check_keys(registry, wanted.keys, make_view().keys)
     context, min_look = TaskContext(opened, task), opened.config.review.min_look / 1000
-    desk = ReviewGridDesk(opened, task, handle, where, oddness(opened) if mode == "grid" else None)
+    more: dict[str, Any] = {"min_look": min_look, "preferences": wanted}
+    desk: ReviewDesk
+    if mode == "grid":
+        desk = grid = ReviewGridDesk(opened, task, handle, where, oddness(opened))
+        run = partial(run_grid, grid, make_view, context, **more)
+    elif mode == "adjudicate":
+        desk = disputes = AdjudicationDesk(opened, task, handle, where)
+        run = partial(run_adjudicate, disputes, make_view, context, **more)
+    else:
+        splits = opened.config.review.blind
+        desk = BlindDesk(opened, task, handle, where, splits=splits, audit=mode == "audit")
+        run = partial(run_review, desk, make_view, context, **more)
     try:
-        run = run_review if mode == "item" else run_grid
-        code = run(desk, make_view, context, min_look=min_look)
+        code = run()
     finally:
         desk.close()
     loose = desk.uncommitted()
     say(f"{plural(loose, 'decision')} not committed: `trainset commit`" if loose else "everything is committed")
     return code
+
+
+def _check_keys(registry: Registry, keys: preferences.Keys, view: Sequence[Key]) -> None:
+    """ConfigError where the keys that the person wants clash with each other, or name what nothing does."""
+
+    def others() -> list[Key]:
+        return [key for spec in registry.every() if isinstance(spec, ViewSpec) for key in load(spec.factory)().keys]
+
+    file = preferences.place()
+    Keymap(keys.item, f"{file}: [keys.item]").check(CORE_KEYS, view, others=others)
+    Keymap(keys.grid, f"{file}: [keys.grid]").check(GRID_KEYS)
+    Keymap(keys.adjudicate, f"{file}: [keys.adjudicate]").check(ADJUDICATE_KEYS)
 
 
 def view_for(registry: Registry, opened: Dataset, kind: str) -> ViewSpec:

@@ -34,7 +34,7 @@ def commit(dataset: Dataset, message: str | None = None) -> Committed | None:
     """Seal and commit everything of the dataset that differs from HEAD; None where nothing does."""
     repository = dataset.repository
     repository.check_ready()
-    _check_attributes(dataset)
+    check_attributes(dataset)
     folders = ["labels", *_DATASET, "releases"]
     if dataset.config.git.predictions == "git":
         folders.append("predictions")
@@ -113,7 +113,8 @@ def _growing(path: Path) -> bool:
     return False
 
 
-def _check_attributes(dataset: Dataset) -> None:
+def check_attributes(dataset: Dataset) -> None:
+    """TrainsetError where Git would ignore label files, or change them on their way."""
     probe = "labels/decisions/x.jsonl"
     blocked = dataset.repository.ignored([probe, "labels"])
     if blocked:

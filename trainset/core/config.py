@@ -108,9 +108,11 @@ class EngineTable(_Table):
 
 
 class ReviewTable(_Table):
-    """The review screen: how long an item must have been on screen before a key decides it, in milliseconds."""
+    """The review screen: how long an item must have been on screen before a key decides it, in milliseconds, and the splits
+    of which nothing is shown until the reviewer has decided."""
 
     min_look: Annotated[int, Meta(ge=0, le=60_000)] = 150
+    blind: tuple[str, ...] = ("test",)
 
 
 class _File(_Table):

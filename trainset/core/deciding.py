@@ -27,13 +27,15 @@ ANSWERS: tuple[Verdict, ...] = ("accepted", "corrected")
 
 class Besides(TypedDict, total=False):
     """What a decision may say besides its verdict and annotations. `object` is the one object of the proposal that it
-    speaks of, `attributes` are the item's own, `seconds` how long it was looked at."""
+    speaks of, `attributes` are the item's own, `seconds` how long it was looked at, `blind` whether neither a proposal nor
+    others' decisions were shown."""
 
     object: str | None
     attributes: Mapping[str, AttributeValue] | None
     note: str | None
     reason: str | None
     seconds: float | None
+    blind: bool
 
 
 def reviewer(dataset: Dataset, wanted: str | None) -> str:
@@ -98,13 +100,14 @@ class Recorder:
         elif verdict in ANSWERS:
             raw = self._whole(row, verdict, annotations)
         complete = (self.dataset.proposal(self.task, row) or ()) if verdict == "complete" else ()
+        blind = more.get("blind", False)
         decision = Decision(
             item=row.item.key,
             verdict=verdict,
             media=self._media(row),
             object=name,
             objects=tuple(a.id for a in complete),
-            origin=Origin(run=row.run, digest=row.said) if row.run and row.said else None,
+            origin=Origin(run=row.run, digest=row.said) if row.run and row.said and not blind else None,
             on=row.seen,
             of=row.of,
             annotations=raw if isinstance(raw, UnsetType) else Raw(self.dataset.codec.shelve(bytes(raw), LIMIT)),
@@ -112,6 +115,7 @@ class Recorder:
             seconds=None if seconds is None else round(seconds, 1),
             reason=more.get("reason"),
             note=more.get("note"),
+            blind=blind,
         )
         return msgspec.json.encode(decision)
 

@@ -168,7 +168,8 @@ def history(dataset: Dataset, task: Task, row: Row) -> list[Note]:
     for started, who, rid, verdict, object_, labels in found:
         decision, _ = dataset.decision(rid)
         count = "" if labels is None else f" with {len(labels.strip('|').split('|')) if labels else 0} annotation(s)"
-        text = f"{verdict}{f' object {object_}' if object_ else ''}{count}"
+        blind = " blind" if decision.blind else ""
+        text = f"{verdict}{f' object {object_}' if object_ else ''}{blind}{count}"
         extra = [x for x in (decision.reason, decision.note) if x]
         out.append(Note(started, who or "", f"{text}{': ' + '; '.join(extra) if extra else ''}", rid))
     return out

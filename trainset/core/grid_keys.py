@@ -35,6 +35,8 @@ GRID_KEYS: tuple[Key, ...] = (
     Key("G", "guidelines", "guidelines"),
     Key("M", "renderer", "other way to draw pictures"),
     Key("question_mark", "help", "all keys"),
+    Key("colon", "palette", "find a command by its name"),
+    Key("ctrl+p", "palette", "find a command by its name"),
     Key("q", "quit", "leave: every decision is already saved"),
 )
 """The grid's own keys, by Textual's names, in the order in which the help lists them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
@@ -74,14 +74,17 @@ class Keymap:
                 out += [replace(key, key=new) for new in self._wanted[called]]
         return tuple(out)
 
-    def check(self, *tables: Sequence[Key], elsewhere: Sequence[str] = ()) -> None:
+    def check(self, *tables: Sequence[Key], others: Callable[[], Sequence[Key]] = tuple) -> None:
         """ConfigError where two commands of the tables have one key now, or a change names no command.
 
-        `elsewhere` are names that other views know: changes of theirs wait for them.
+        `others` gives the keys of other views; it is asked only where a change may be meant for one of them.
         """
         known = list(dict.fromkeys(name(key) for table in tables for key in table))
-        for called in self._wanted:
-            if called not in known and called not in elsewhere:
+        unknown = [called for called in self._wanted if called not in known]
+        if unknown:
+            known += map(name, others())
+        for called in unknown:
+            if called not in known:
                 like = [x for x in known if x.partition(" ")[0] == called] or get_close_matches(called, known, 3, 0.5)
                 raise ConfigError(
                     f"{self._place} {called}: there is no such command",

@@ -28,6 +28,7 @@ CORE_KEYS: tuple[Key, ...] = (
     Key("semicolon", "comment", "comment on the item"),
     Key("e", "why", "why am I seeing this, and its history"),
     Key("g", "guidelines", "guidelines"),
+    Key("i", "inspect", "look closely: the picture over the whole screen, in pixels where the terminal shows them"),
     Key("slash", "jump", "go to an item by a part of its key"),
     Key("o", "overlays", "show or hide overlays"),
     Key("m", "renderer", "other way to draw pictures"),
@@ -40,13 +41,15 @@ CORE_KEYS: tuple[Key, ...] = (
     Key("shift+up", "pan", "pan up", (0, -1)),
     Key("shift+down", "pan", "pan down", (0, 1)),
     Key("question_mark", "help", "all keys"),
+    Key("colon", "palette", "find a command by its name"),
+    Key("ctrl+p", "palette", "find a command by its name"),
     Key("q", "quit", "leave: every decision is already saved"),
 )
 """The review screen's own keys, by Textual's names, in the order in which the help lists them."""
 
 RESERVED_KEYS: frozenset[str] = frozenset(
     {key.key for key in CORE_KEYS}
-    | {"colon", "i", "ctrl+c", "ctrl+q", "ctrl+p"}  # kept for commands, an outside viewer, and Textual itself
+    | {"ctrl+c", "ctrl+q"}  # Textual's own
     | {"ctrl+i", "ctrl+m", "ctrl+left_square_bracket"}  # a terminal sends these as Tab, Enter and Escape
 )
 """Keys that no view may claim."""

@@ -47,6 +47,10 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", for
     keys: Keys = Keys()
 
 
+DEFAULT = Preferences()
+"""Nothing wanted."""
+
+
 def place(environ: Mapping[str, str] = os.environ) -> Path:
     """The file: `$XDG_CONFIG_HOME/trainset/config.toml`, by default below `~/.config`."""
     base = environ.get("XDG_CONFIG_HOME", "")
@@ -63,7 +67,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Preferences:
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         text, table = "", {}
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}", hint="mend it, or remove it") from error

@@ -562,13 +562,14 @@ class View(Protocol):
 
     Commands the core sends to every view: `next` and `previous` (select an object), `select` (argument: an id),
     `label` (argument: a label id, for the selected object or the item), `delete`, `attribute` (argument: name, value),
+    `reveal` (argument: an annotation of whichever version; a view that shows a part at a time goes to where that is),
     `recent` (argument: the label id that was last given, which new objects take; sent after `open`),
     and for the pointer `press`, `drag`, `release` with a point. Others come from the view's `keys`.
     """
 
     @property
     def keys(self) -> Sequence[Key]:
-        """The view's own keys. Those that the core reserves are refused at registration."""
+        """The view's own keys; before `open`, all that it may have then. Those that the core reserves are refused."""
         ...
 
     def open(self, item: Item, versions: Mapping[str, Sequence[Annotation]], context: Context) -> None:
@@ -600,7 +601,10 @@ class View(Protocol):
         ...
 
     def thumbnail(self, item: Item, focus: Annotation | None, size: Size, context: Context) -> Scene:
-        """A small scene of an item or one object of it, without opening it."""
+        """A small scene of an item or one object of it, without opening it.
+
+        It is asked for in threads beside the screen, of a view that has opened nothing, and is kept.
+        """
         ...
 
 

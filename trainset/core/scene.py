@@ -73,7 +73,7 @@ class Shape:
     `points` are scene coordinates: two corners of a `box`, the vertices of a `line` or closed `polygon`, the
     places of `points`; many of them come better as an array `(n, 2)`. With `parts`, the numbers of points of each, a
     line or polygon is several: the edges of a skeleton, the rings of a region with holes. `color` indexes the
-    colour-blind-safe palette. `weak` draws it dashed (a candidate).
+    colour-blind-safe palette. `weak` draws it dashed (a candidate). `of` is the id of the annotation that it shows.
     """
 
     kind: Literal["box", "line", "polygon", "points"]
@@ -83,6 +83,7 @@ class Shape:
     selected: bool = False
     weak: bool = False
     parts: tuple[int, ...] = ()
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Tint:
     """A mask over the pictures: `(height, width)` bool that fills `place`.
 
     `filled` tints what it covers, `contour` draws its outline, finer than a cell; `weak` dashes that (a candidate).
-    `text` stands above `place`.
+    `text` stands above `place`. `of` is the id of the annotation that it shows.
     """
 
     mask: NDArray[np.bool_]
@@ -101,15 +102,18 @@ class Tint:
     weak: bool = False
     filled: bool = True
     contour: bool = False
+    of: str = ""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A stretch of text in one style; `color` indexes the palette, None is the plain foreground."""
+    """A stretch of text in one style; `color` indexes the palette, None is the plain foreground. `of` is the id of the
+    annotation that it shows."""
 
     text: str
     color: int | None = None
     style: Literal["plain", "bold", "dim", "reverse", "underline"] = "plain"
+    of: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from trainset.core.comparing import Rival, differences
 from trainset.core.keys import RESERVED_KEYS, key_collisions
 from trainset.core.model import Annotation, AttributeValue, Item, Label, State, Task, Verdict
 from trainset.core.protocols import Change, Context, Effect, View
@@ -90,6 +91,19 @@ class Desk(Protocol):
         ...
 
 
+@runtime_checkable
+class Blinding(Protocol):
+    """What a desk is too that hides of some items what is known of them, until they are decided."""
+
+    def blind(self, item: Item) -> str:
+        """Why an item is to be decided blind, in words; "" where it is not."""
+        ...
+
+    def rivals(self, item: Item, *, model: bool = False) -> Sequence[Rival]:
+        """The answers to it, the reviewer's own first; with `model` the proposal too."""
+        ...
+
+
 class Session:
     """Takes one reviewer through the queue.
 
@@ -115,6 +129,8 @@ class Session:
         self.recent: list[str] = []
         self.records = 0
         """How many records this session wrote, withdrawals among them: what counts in the dataset follows it."""
+        self.unveiled = False
+        """Whether the present item was just decided blind, and what was hidden says something else."""
         self._make_view, self._context = make_view, context
         self._min_look, self._idle, self._clock = min_look, idle, clock
         self._walk = Walk(desk.queue() if queue is None else queue)
@@ -227,6 +243,7 @@ class Session:
 
     def _open(self) -> None:
         self._shown_at = None
+        self.unveiled = False
         self._touched = self._clock()
         entry = self._walk.entry
         if entry is None:
@@ -251,13 +268,31 @@ class Session:
             self._show(view, item, versions)
             aside = Aside(dict(self.desk.item_attributes(item)))
             objects = tuple(a.id for a in self._context.objects(item)) if self.task.on else ()
-            proposed = bool(versions) and self.desk.state(item) != "unlabelled"
+            blind = self.desk.blind(item) if isinstance(self.desk, Blinding) else ""
+            proposed = bool(versions) and not blind and self.desk.state(item) != "unlabelled"
         except TrainsetError as error:
             return Sitting(entry, item, error=in_words(error))
         opened = view.annotations()
         return Sitting(
-            entry, item, view, versions=versions, proposed=proposed, opened=opened, objects=objects, aside=aside
+            entry,
+            item,
+            view,
+            versions=versions,
+            proposed=proposed,
+            opened=opened,
+            objects=objects,
+            aside=aside,
+            blind=blind,
         )
+
+    def begin_with(self, annotations: Sequence[Annotation], attributes: Mapping[str, AttributeValue]) -> None:
+        """Start the present item from these instead of from what the desk gave first."""
+        sitting = self.sitting
+        if sitting is not None and sitting.view is not None:
+            sitting.versions = {"merged": tuple(annotations), **sitting.versions}
+            self._show(sitting.view, sitting.item, sitting.versions)
+            sitting.opened = sitting.view.annotations()
+            sitting.aside = replace(sitting.aside, attributes=dict(attributes))
 
     # -- editing --------------------------------------------------------------------------------------------
 
@@ -318,7 +353,9 @@ class Session:
         sitting = self._ready()
         if sitting is None:
             return
-        if left := len(set(sitting.objects) - {a.id for a in sitting.annotations}):
+        if self.unveiled and not sitting.steps:
+            self.keep()
+        elif left := len(set(sitting.objects) - {a.id for a in sitting.annotations}):
             text = f"{left} of {len(sitting.objects)} {self.task.on} without an answer: tab selects them"
             self.notice = Notice(text, "refused")
         elif not sitting.proposed and not sitting.annotations:
@@ -373,11 +410,41 @@ class Session:
         return self.sitting
 
     def _decide(self, sitting: Sitting, verdict: Verdict, annotations: tuple[Annotation, ...] | None) -> None:
-        seconds, steps = round(sitting.seconds, 1), tuple(sitting.steps)
+        # Of a blind decision the edits were made on a view that is not opened again.
+        seconds, steps = round(sitting.seconds, 1), () if sitting.blind else tuple(sitting.steps)
         decision = Decided(sitting.entry, sitting.item, verdict, annotations, sitting.aside, seconds, steps)
         if self._record(decision):
             self._withdrawn.clear()
-            self._advance()
+            if not (sitting.blind and annotations is not None and self._unveil()):
+                self._advance()
+
+    def _unveil(self) -> bool:
+        """Open the item that was decided blind with all that there is; whether that says something else."""
+        assert self.sitting is not None
+        item, desk = self.sitting.item, self.desk
+        self._sittings.pop(item.key, None)
+        self._open()
+        if not isinstance(desk, Blinding) or self.sitting.view is None:
+            return False
+        rivals = desk.rivals(item, model=True)
+        found = differences(rivals, self.task, item, self._context.similarity)
+        self.unveiled = any(difference.facets for difference in found)
+        if len(rivals) > 1 and not self.unveiled:
+            self.notice = replace(self.notice, text=f"{self.notice.text} · {rivals[1].who} says the same")
+        return self.unveiled
+
+    def keep(self) -> None:
+        """Let a blind decision stand beside what was shown after it, and go on."""
+        self.unveiled = False
+        self.notice = Notice("your decision stands")
+        self._advance()
+
+    def corrected(self, other: Session) -> None:
+        """What another session decided on the present item, in sight of what was hidden, is part of this one."""
+        self._history += [replace(decision, steps=()) for decision in other.standing]
+        self.records += other.records
+        self.notice = other.notice
+        self._advance()
 
     def _record(self, decision: Decided) -> bool:
         """Write a decision; when it cannot be written nothing moves and the notice says why."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from trainset.core.backlog import Backlog
 from trainset.core.dataset import Dataset, Row
@@ -18,7 +17,13 @@ from trainset.core.tiles import Group, Order, Tile
 from trainset.core.where import parse
 
 STRETCH = 256
-"""Items whose proposals are read at once. Objects are sorted by score within a stretch; items are over all of them."""
+"""Items whose proposals are read at once. Objects are sorted by score within a stretch, items over all of them."""
+
+LOT = 16_384
+"""Items that a query over the index gives at once."""
+
+Ranked = tuple[int, float]
+"""The number of an item, and what it is ranked by."""
 
 OF_ITEMS: tuple[State, ...] = ("predicted", "rejected", "stale", "reviewed", "auto-accepted")
 OF_OBJECTS: tuple[State, ...] = ("predicted", "partial", "rejected")
@@ -89,28 +94,40 @@ class Sheets:
     def _values(self) -> tuple[object, ...]:
         return (self.task.name, *(self._condition.values if self._condition else ()))
 
-    def numbers(self, group: Group, order: Order) -> NDArray[np.int64]:
-        """The numbers of the items that tiles of a group may be found on, in order."""
-        if group.subject == "completeness":
-            return self._ids("SELECT item FROM state WHERE task=? AND state='partial' AND reasons=? ORDER BY item",
-                             (self.task.name, _FINISHED))  # fmt: skip
+    def finished(self) -> int:
+        """How many items are decided object by object, but for the word that none is missing."""
+        query = "SELECT count(*) FROM state WHERE task=? AND state='partial' AND reasons=?"
+        return int(self.dataset.index.db.execute(query, (self.task.name, _FINISHED)).fetchone()[0])
+
+    def lot(self, group: Group, high: bool, after: Ranked | None, limit: int) -> list[Ranked]:
+        """The numbers of items that tiles of a group may be found on, with what ranks them, lowest scores (or `high`est)
+        first: those behind `after`, at most `limit` (-1: all)."""
+        score = "-coalesce(s.low, -1)" if high else "coalesce(s.low, -1)"
         labels = f"|{'|'.join(group.labels)}|" if group.labels else ""
         fits = "{}=?" if group.subject == "item" else "instr({}, ?)>0"
-        low = "-s.low" if order == "high" else "s.low"
-        if self._condition is not None:
-            query = f"SELECT i.id, {low} {self._named()} AND {fits.format(_LABELS)}"
-            found = self._ids(f"{query} ORDER BY 2, 1", (*self._values(), labels))
+        values: tuple[object, ...]
+        if group.subject == "completeness":
+            query = f"SELECT s.item, {score} rank FROM state s WHERE s.task=? AND s.state='partial' AND s.reasons=?"
+            values = (self.task.name, _FINISHED)
+        elif self._condition is not None:
+            query = f"SELECT i.id item, {score} rank {self._named()} AND {fits.format(_LABELS)}"
+            values = (*self._values(), labels)
         else:
-            query = f"SELECT item, {low} FROM state s WHERE task=? AND state='predicted' AND {fits.format('labels')}"
-            values: tuple[object, ...] = (self.task.name, labels)
+            query = f"SELECT s.item, {score} rank FROM state s WHERE s.task=? AND s.state='predicted' AND {fits.format('s.labels')}"
+            values = (self.task.name, labels)
             if group.subject == "object":
-                query += f" UNION ALL SELECT s.item, {low} {_PARTIAL} AND {fits.format(_PROPOSED)}"
+                query += f" UNION ALL SELECT s.item, {score} {_PARTIAL} AND {fits.format(_PROPOSED)}"
                 values += (self.task.name, _FINISHED, labels)
-            found = self._ids(f"{query} ORDER BY 2, 1", values)
-        return Backlog(self.dataset, self.task, self.where).arranged(found) if order == "queue" else found
+        behind = "" if after is None else "WHERE (rank, item) > (?, ?)"
+        place = () if after is None else (after[1], after[0])
+        ordered = f"SELECT item, rank FROM ({query}) {behind} ORDER BY rank, item LIMIT ?"
+        return self.dataset.index.db.execute(ordered, (*values, *place, limit)).fetchall()
 
-    def _ids(self, query: str, values: tuple[object, ...]) -> NDArray[np.int64]:
-        return np.fromiter((row[0] for row in self.dataset.index.db.execute(query, values)), np.int64)
+    def queued(self, group: Group) -> list[Ranked]:
+        """All of them as the queue has them."""
+        found = np.array([number for number, _ in self.lot(group, False, None, -1)], np.int64)
+        arranged = Backlog(self.dataset, self.task, self.where).arranged(found)
+        return [(number, 0.0) for number in arranged.tolist()]
 
     def tiles(self, group: Group, rows: Iterable[Row]) -> Iterator[Tile]:
         """The tiles of a group on some items."""
@@ -138,23 +155,35 @@ class Sheets:
 
 
 class StoredSheet:
-    """A `Sheet` over the index: the order as item numbers, tiles found a stretch of items at a time."""
+    """A `Sheet` over the index: items are found a lot at a time, behind those that were found, and tiles a stretch of items at
+    a time. What is decided meanwhile moves nothing."""
 
     def __init__(self, sheets: Sheets, group: Group, order: Order, odd: Odd | None = None) -> None:
         self._sheets, self._group, self._order, self._odd = sheets, group, order, odd
-        self._made = sheets.dataset.index.made
-        self._items = sheets.numbers(group, order)
-        self._read = 0
         self._tiles: list[Tile] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._made = self._sheets.dataset.index.made
+        self._lot = self._sheets.queued(self._group) if self._order == "queue" else []
+        self._last: Ranked | None = None
+        self._known = {tile.name for tile in self._tiles}
 
     def upto(self, count: int) -> Sequence[Tile]:
         """All the tiles that are found so far, at least `count` where there are as many."""
         if self._made != self._sheets.dataset.index.made:  # item numbers do not outlive the index
-            self._made, self._items = self._sheets.dataset.index.made, self._sheets.numbers(self._group, self._order)
-        while len(self._tiles) < count and self._read < len(self._items):
-            self._tiles += self._stretch(self._items[self._read : self._read + STRETCH].tolist())
-            self._read += STRETCH
+            self._begin()
+        while len(self._tiles) < count and (numbers := self._next()):
+            self._tiles += (tile for tile in self._stretch(numbers) if tile.name not in self._known)
         return self._tiles
+
+    def _next(self) -> list[int]:
+        """The numbers of the items of the next stretch."""
+        if not self._lot and self._order != "queue":
+            self._lot = self._sheets.lot(self._group, self._order == "high", self._last, LOT)
+            self._last = self._lot[-1] if self._lot else self._last
+        some, self._lot = self._lot[:STRETCH], self._lot[STRETCH:]
+        return [number for number, _ in some]
 
     def _stretch(self, numbers: list[int]) -> list[Tile]:
         sheets = self._sheets

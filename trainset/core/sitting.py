@@ -48,7 +48,8 @@ class Sitting:
     """One item on the desk: its view, the edits made to it, and how long it has been looked at.
 
     `opened` are the annotations as the view first gave them; `proposed` says whether there was an answer or a
-    proposal to start from (an empty one counts). `objects` are those that the task asks about, by id.
+    proposal to start from (an empty one counts). `objects` are those that the task asks about, by id. `blind` says why
+    what is known of the item is hidden, "" where it is not.
     `error` says why the item cannot be shown; there is no view then.
     """
 
@@ -64,6 +65,7 @@ class Sitting:
     steps: list[Step] = field(default_factory=list)
     undone: list[Step] = field(default_factory=list)
     seconds: float = 0.0
+    blind: str = ""
 
     @property
     def annotations(self) -> tuple[Annotation, ...]:
@@ -121,4 +123,6 @@ class Decided:
     def ruling(self) -> Ruling:
         """The same, to be written again."""
         aside = self.aside
-        return Ruling(self.item, self.verdict, self.annotations, None, aside.attributes or None, aside.note, self.seconds)
+        return Ruling(
+            self.item, self.verdict, self.annotations, None, aside.attributes or None, aside.note, self.seconds
+        )

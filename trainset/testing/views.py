@@ -267,6 +267,14 @@ def _check_selection(make_view: Callable[[], View], case: _Case) -> None:
             f"{command!r} goes through {seen} of {sorted(ids)}",
             "`next` and `previous` select the objects in turn",
         )
+    before = _selected(opened.view)
+    for annotation in (a for version in case.versions.values() for a in version):
+        opened.do("reveal", None, annotation)
+    opened.require(
+        _selected(opened.view) == before,
+        f"{_selected(opened.view)!r} is selected after `reveal`",
+        "`reveal` goes to where an annotation of whichever version is, and selects nothing",
+    )
 
 
 def _selected(view: View) -> str | None:

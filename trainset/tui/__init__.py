@@ -8,10 +8,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import TypedDict
+
+    from trainset.core.adjudicating import RivalDesk
+    from trainset.core.preferences import Preferences
     from trainset.core.protocols import Context, View
     from trainset.core.session import Desk
+    from trainset.core.tiles import GridDesk
     from trainset.tui.canvas.ansi import Depth
     from trainset.tui.canvas.blocks import Renderer
+    from trainset.tui.probe import Answers
+
+    class _Found(TypedDict):
+        preferences: Preferences
+        answers: Answers
 
 
 def run_review(
@@ -22,23 +32,86 @@ def run_review(
     min_look: float = 0.15,
     renderer: Renderer | None = None,
     depth: Depth | None = None,
+    preferences: Preferences | None = None,
 ) -> int:
     """Review the desk's queue in this terminal, and return the exit code.
 
     `make_view` gives a fresh view for each item. A decision counts `min_look` seconds after its item was painted, not
-    sooner. `renderer` and `depth` are chosen by the terminal where they are not given. UsageError without a terminal.
+    sooner. `renderer` and `depth` are chosen by `preferences` where they are not given, and by the terminal where these
+    leave it to that. UsageError without a terminal.
     """
+    _prepare()
+    from trainset.tui.app import ReviewApp
+
+    found = _found(preferences)
+    app = ReviewApp(desk, make_view, context, min_look=min_look, renderer=renderer, depth=depth, **found)
+    app.run()
+    return app.return_code or 0
+
+
+def run_grid(
+    desk: GridDesk,
+    make_view: Callable[[], View],
+    context: Context,
+    *,
+    min_look: float = 0.15,
+    renderer: Renderer | None = None,
+    depth: Depth | None = None,
+    preferences: Preferences | None = None,
+) -> int:
+    """Review what the desk has page by page in this terminal, as `run_review` does item by item."""
+    _prepare()
+    from trainset.tui.app import GridApp
+
+    found = _found(preferences)
+    app = GridApp(desk, make_view, context, min_look=min_look, renderer=renderer, depth=depth, **found)
+    app.run()
+    return app.return_code or 0
+
+
+def run_adjudicate(
+    desk: RivalDesk,
+    make_view: Callable[[], View],
+    context: Context,
+    *,
+    min_look: float = 0.15,
+    renderer: Renderer | None = None,
+    depth: Depth | None = None,
+    preferences: Preferences | None = None,
+) -> int:
+    """Settle what is in dispute in this terminal, as `run_review` does item by item."""
+    _prepare()
+    from trainset.tui.app import AdjudicateApp
+
+    found = _found(preferences)
+    app = AdjudicateApp(desk, make_view, context, min_look=min_look, renderer=renderer, depth=depth, **found)
+    app.run()
+    return app.return_code or 0
+
+
+def _prepare() -> None:
+    """Settings that Textual and numpy read when they are loaded; UsageError without a terminal."""
     from trainset.errors import UsageError
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("review needs a terminal", hint="scripts decide with `trainset decide`")
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    from trainset.tui.app import ReviewApp
 
-    app = ReviewApp(desk, make_view, context, min_look=min_look, renderer=renderer, depth=depth)
-    app.run()
-    return app.return_code or 0
+
+def _found(preferences: Preferences | None) -> _Found:
+    """What the person wants, and what the terminal says of itself where that can matter."""
+    from trainset.core.preferences import DEFAULT
+    from trainset.errors import ConfigError
+    from trainset.tui.app import themes
+    from trainset.tui.probe import SILENT, ask
+    from trainset.tui.terminal import multiplexer
+
+    wanted = preferences or DEFAULT
+    if wanted.display.theme not in (known := themes()):
+        raise ConfigError(f"[display] theme: there is no theme {wanted.display.theme!r}", hint=", ".join(known))
+    unheard = multiplexer(os.environ) or "NO_COLOR" in os.environ
+    return {"preferences": wanted, "answers": SILENT if unheard else ask()}
 
 
 _ENVIRONMENT = {

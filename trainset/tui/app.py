@@ -1,22 +1,33 @@
-"""The Textual application around a review session."""
+"""The Textual applications around review sessions."""
 
 from __future__ import annotations
 
 import gc
 import os
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual.app import App
 from textual.binding import Binding
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
+from trainset.core.adjudicating import AdjudicationSession, RivalDesk
+from trainset.core.grid import GridSession
+from trainset.core.preferences import DEFAULT, Preferences
 from trainset.core.protocols import Context, View
+from trainset.core.queue import Picked
 from trainset.core.session import Desk, Session
+from trainset.core.sitting import Notice
+from trainset.core.tiles import GridDesk
 from trainset.tui.canvas.ansi import Depth
 from trainset.tui.canvas.blocks import Renderer
 from trainset.tui.canvas.palette import BACKGROUND, FOREGROUND, hexadecimal
+from trainset.tui.dialogs.inspect import usable
 from trainset.tui.prefetch import Prefetch
+from trainset.tui.probe import SILENT, Answers
+from trainset.tui.screens.adjudicate import AdjudicateScreen
+from trainset.tui.screens.base import SessionScreen
+from trainset.tui.screens.grid import GridScreen
 from trainset.tui.screens.review import ReviewScreen
 from trainset.tui.terminal import detect
 
@@ -35,13 +46,61 @@ THEME = Theme(
 )
 
 
-class ReviewApp(App[None]):
-    """A review in this terminal; `trainset.tui.run_review` runs it."""
+def themes() -> list[str]:
+    """The names of the themes there are."""
+    return sorted({THEME.name, *BUILTIN_THEMES})
+
+
+class SessionApp(App[None]):
+    """An application over one session in this terminal; `first` is its screen."""
 
     CSS_PATH = "review.tcss"
     TITLE = "trainset"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar = [Binding("ctrl+c", "quit", show=False)]
+
+    def __init__(
+        self,
+        context: Context,
+        renderer: Renderer | None = None,
+        depth: Depth | None = None,
+        preferences: Preferences = DEFAULT,
+        answers: Answers = SILENT,
+    ) -> None:
+        display = preferences.display
+        no_color = "NO_COLOR" in os.environ or depth == "mono" or display.colours == "mono"
+        super().__init__(ansi_color=True if no_color else None)
+        self.register_theme(THEME)
+        self.theme = display.theme
+        self.animation_level = "none"
+        self.preferences = preferences
+        self.terminal = detect(os.environ, self.console.color_system, renderer, depth, display, answers)
+        self.terminal = usable(self.terminal)
+        self.prefetch = Prefetch(context.media)
+        self._frozen = False
+
+    def first(self) -> SessionScreen:
+        """The screen to begin with."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """Show the first screen."""
+        self.push_screen(self.first())
+
+    def on_unmount(self) -> None:
+        """Let go of the worker."""
+        self.prefetch.close()
+
+    def first_painted(self) -> None:
+        """Something was painted: what start-up made lives to the end, so no later collection need look at it."""
+        if not self._frozen:
+            self._frozen = True
+            gc.collect()
+            gc.freeze()
+
+
+class ReviewApp(SessionApp):
+    """A review item by item; `trainset.tui.run_review` runs it."""
 
     def __init__(
         self,
@@ -52,27 +111,122 @@ class ReviewApp(App[None]):
         min_look: float = 0.15,
         renderer: Renderer | None = None,
         depth: Depth | None = None,
+        preferences: Preferences = DEFAULT,
+        answers: Answers = SILENT,
     ) -> None:
-        no_color = "NO_COLOR" in os.environ or depth == "mono"
-        super().__init__(ansi_color=True if no_color else None)
-        self.register_theme(THEME)
-        self.theme = THEME.name
-        self.animation_level = "none"
-        self.terminal = detect(os.environ, self.console.color_system, renderer, depth)
+        super().__init__(context, renderer, depth, preferences, answers)
         self.session = Session(desk, make_view, context, min_look=min_look)
-        self._prefetch = Prefetch(context.media)
-        self._frozen = False
+        self._make_view, self._view_context, self._min_look = make_view, context, min_look
 
-    def on_mount(self) -> None:
-        """Show the review."""
-        self.push_screen(ReviewScreen(self.session, self.terminal, self._prefetch, self._first_painted))
+    def first(self) -> SessionScreen:
+        """The first item."""
+        return ReviewScreen(self.session, self.terminal, self.prefetch, self.first_painted, reveal=self._reveal)
 
-    def on_unmount(self) -> None:
-        """Let go of the worker."""
-        self._prefetch.close()
+    def _reveal(self) -> None:
+        """Beside a decision that was taken blind, show what was hidden."""
+        outer, screen = self.session, self.screen
+        assert outer.sitting is not None
+        inner = AdjudicationSession(
+            cast(RivalDesk, outer.desk),
+            self._make_view,
+            self._view_context,
+            min_look=self._min_look,
+            queue=Picked((outer.sitting.entry,)),
+            stands=True,
+        )
+        inner.notice = Notice(f"{outer.notice.text} · Enter lets it stand, 2 takes the other, e mends it", "saved")
 
-    def _first_painted(self) -> None:
-        if not self._frozen:
-            self._frozen = True
-            gc.collect()
-            gc.freeze()  # what start-up made lives to the end, so no later collection need look at it
+        def back(then: Callable[[], None]) -> None:
+            if self.screen is not screen:
+                self.pop_screen()
+                then()
+                cast(ReviewScreen, screen).ask_repaint()
+
+        def leave() -> None:
+            back(lambda: outer.corrected(inner) if inner.standing else outer.keep())
+
+        self.push_screen(
+            AdjudicateScreen(
+                inner,
+                self.terminal,
+                self.prefetch,
+                edit=lambda: back(lambda: None),
+                leave=leave,
+                undo=lambda: back(outer.undo),
+            )
+        )
+
+
+class AdjudicateApp(SessionApp):
+    """A review of what is in dispute; `trainset.tui.run_adjudicate` runs it."""
+
+    def __init__(
+        self,
+        desk: RivalDesk,
+        make_view: Callable[[], View],
+        context: Context,
+        *,
+        min_look: float = 0.15,
+        renderer: Renderer | None = None,
+        depth: Depth | None = None,
+        preferences: Preferences = DEFAULT,
+        answers: Answers = SILENT,
+    ) -> None:
+        super().__init__(context, renderer, depth, preferences, answers)
+        self.session = AdjudicationSession(desk, make_view, context, min_look=min_look)
+        self._make_view, self._view_context, self._min_look = make_view, context, min_look
+
+    def first(self) -> SessionScreen:
+        """The first item in dispute."""
+        return AdjudicateScreen(self.session, self.terminal, self.prefetch, self._edit, self.first_painted)
+
+    def _edit(self) -> None:
+        """The item in the item editor, beginning with what is picked."""
+        session, screen = self.session, self.screen
+        if session.sitting is None or session.sitting.view is None:
+            return
+        entry = session.sitting.entry
+        editor = Session(
+            session.desk, self._make_view, self._view_context, min_look=self._min_look, queue=Picked((entry,))
+        )
+        editor.begin_with(*session.draft())
+
+        def leave() -> None:
+            if self.screen is not screen:
+                self.pop_screen()
+                session.returned(editor)
+                cast(AdjudicateScreen, screen).ask_repaint()
+
+        self.push_screen(ReviewScreen(editor, self.terminal, self.prefetch, leave=leave))
+
+
+class GridApp(SessionApp):
+    """A review page by page; `trainset.tui.run_grid` runs it."""
+
+    def __init__(
+        self,
+        desk: GridDesk,
+        make_view: Callable[[], View],
+        context: Context,
+        *,
+        min_look: float = 0.15,
+        renderer: Renderer | None = None,
+        depth: Depth | None = None,
+        preferences: Preferences = DEFAULT,
+        answers: Answers = SILENT,
+    ) -> None:
+        super().__init__(context, renderer, depth, preferences, answers)
+        self.session = GridSession(desk, min_look=min_look)
+        self._make_view, self._view_context, self._min_look = make_view, context, min_look
+
+    def first(self) -> SessionScreen:
+        """The first page."""
+        return GridScreen(
+            self.session,
+            self._make_view,
+            self._view_context,
+            self.terminal,
+            self.prefetch,
+            self.first_painted,
+            self._min_look,
+        )

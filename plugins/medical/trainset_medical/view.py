@@ -93,7 +93,8 @@ class Turned:
             cut = plane.cut(self.mask(annotation), at)
             if cut.any():
                 shown = cut & ~ndimage.binary_erosion(cut) if contours else cut
-                tints.append(Tint(shown, place, label_color(annotation, task), annotation.id == selected))
+                chosen, color = annotation.id == selected, label_color(annotation, task)
+                tints.append(Tint(shown, place, color, chosen, of=annotation.id))
         picture = Picture(window.grey(plane.cut(self.data, at)), place)
         corner = f"{plane.name} {at + 1}/{self.data.shape[plane.axis]} · {plane.left} is left, {plane.top} up"
         return Scene(place, (picture,), tints, (Shape("points", (Point(0, 0),), corner, weak=True),))
@@ -149,8 +150,8 @@ class SliceView(EditorView):
                 self._contours = not self._contours
             case "grow":
                 return self._grow(argument)
-            case "go-to":
-                return self._show(self.editor.chosen())
+            case "go-to" | "reveal":
+                return self._show(self.editor.chosen() if command == "go-to" else argument)
             case _:
                 done = super().do(command, at, argument)
                 if command in ("next", "previous", "select") and done is not None:

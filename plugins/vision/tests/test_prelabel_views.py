@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -283,3 +285,8 @@ def test_a_tiff_is_read_by_windows(images, looker, tmp_path):
     Image.fromarray(drawn((1500, 1200), truth)).save(tmp_path / "big.tif", compression="tiff_deflate")
     item = Item(key="media/big.tif", meta={"width": 1500, "height": 1200})
     same(detect(looker(tile=SIZE), images, item), truth)
+
+
+def test_a_detector_that_joins_no_windows_imports_no_scipy():
+    code = "import sys, trainset_vision.prelabel.yolo; sys.exit('scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

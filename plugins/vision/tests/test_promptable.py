@@ -300,7 +300,9 @@ def test_boxes_of_a_task_become_masks_of_another(pair, tmp_path):
     assert "3 items" in done.stdout and "1 failed" in done.stdout and "says nothing of it" in done.stderr
     proposed = json.loads(trainset("show", "shots/0.png", "--task", "regions", "--json"))
     assert [a["label"] for a in proposed["tasks"]["regions"]["proposal"]] == ["screw", "nut"]
-    trainset("decide", "shots/2.png", "--task", "parts", "--verdict", "corrected", "--annotations", json.dumps(boxes[:1]))
+    trainset(
+        "decide", "shots/2.png", "--task", "parts", "--verdict", "corrected", "--annotations", json.dumps(boxes[:1])
+    )
     assert "1 item" in trainset("prelabel", "--task", "regions", "--yes")  # the one that had failed
     proposed = json.loads(trainset("show", "shots/2.png", "--task", "regions", "--json"))
     assert len(proposed["tasks"]["regions"]["proposal"]) == 1

@@ -52,8 +52,8 @@ _CLOSEST = 16.0
 class ImageView(EditorView):
     """The view of all tasks on images. Scene coordinates are pixels of the upright image."""
 
-    keys: Sequence[Key] = KEYS["box"]
-    """The keys that edit the task's type; none for a class, which needs but the core's."""
+    keys: Sequence[Key] = tuple(dict.fromkeys(key for keys in (*KEYS.values(), CLASS_KEYS) for key in keys))
+    """The keys that edit the task's type; none for a class, which needs but the core's. Before `open`, those of all types."""
 
     def open(self, item: Item, versions: Mapping[str, Sequence[Annotation]], context: Context) -> None:
         """Show an item; MediaError if its image cannot be read."""

@@ -16,7 +16,7 @@ from typing import Literal
 
 from trainset.errors import RecordError
 
-SCHEMA = 5
+SCHEMA = 6
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -49,8 +49,7 @@ CREATE INDEX lot_item ON lot (item, task);
 CREATE INDEX lot_file ON lot (file);
 CREATE TABLE state (task TEXT, item INT, state TEXT, reasons TEXT, decided_by TEXT, answer TEXT, live TEXT, past TEXT, run TEXT,
     digest TEXT, low REAL, high REAL, labels TEXT, attrs TEXT, human INT, PRIMARY KEY (task, item)) WITHOUT ROWID;
-CREATE INDEX state_state ON state (task, state);
-CREATE INDEX state_proposed ON state (task, labels, low) WHERE state='predicted';
+CREATE INDEX state_state ON state (task, state, labels, low);
 CREATE TABLE asked (task TEXT, item INT, ofs TEXT, objects TEXT, orphans TEXT, PRIMARY KEY (task, item)) WITHOUT ROWID;
 CREATE TABLE finding (task TEXT, item INT, rule TEXT, object TEXT, reason TEXT);
 CREATE INDEX finding_item ON finding (task, item);

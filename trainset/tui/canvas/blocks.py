@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from trainset.core.scene import Rect
 from trainset.tui.canvas.camera import Camera
 from trainset.tui.canvas.cells import SPACE, Cells
+from trainset.tui.canvas.mosaic import fit
 from trainset.tui.canvas.palette import BACKGROUND, luminance
 
-Renderer = Literal["half", "quad", "ascii"]
+Renderer = Literal["half", "quad", "sextant", "ascii"]
 
-SUBCELLS: dict[Renderer, tuple[int, int]] = {"half": (2, 1), "quad": (2, 2), "ascii": (2, 1)}
+SUBCELLS: dict[Renderer, tuple[int, int]] = {"half": (2, 1), "quad": (2, 2), "sextant": (3, 2), "ascii": (2, 1)}
 """Sub-cells down and across a cell."""
 
 _UPPER_HALF = ord("▀")
-_QUADRANTS = np.array([ord(c) for c in " ▘▝▀▖▌▞▛"], np.uint32)  # bits: 1 top left, 2 top right, 4 bottom left
 _RAMP = np.array([ord(c) for c in " .:-=+*#%@"], np.uint32)
 
 
@@ -86,42 +86,13 @@ def to_cells(raster: NDArray[np.uint8], renderer: Renderer) -> Cells:
     """A raster of sub-cells, `(rows·down, columns·across, 3)`, as cells."""
     if renderer == "half":
         return _halves(raster)
-    return _quadrants(raster) if renderer == "quad" else _ascii(raster)
+    return _ascii(raster) if renderer == "ascii" else fit(raster, SUBCELLS[renderer][0])
 
 
 def _halves(raster: NDArray[np.uint8]) -> Cells:
     fg, bg = raster[0::2].copy(), raster[1::2].copy()
     code = np.where((fg == bg).all(-1), np.uint32(SPACE), np.uint32(_UPPER_HALF))
     return Cells(code, fg, bg, np.zeros(code.shape, np.uint8))
-
-
-def _quadrants(raster: NDArray[np.uint8]) -> Cells:
-    """For each cell the split of its four sub-cells into two colours with the least squared error."""
-    rows, columns = raster.shape[0] // 2, raster.shape[1] // 2
-    parts = raster.reshape(rows, 2, columns, 2, 3).transpose(1, 3, 0, 2, 4).reshape(4, -1, 3).astype(np.float32)
-    total = parts.sum(0)
-    best = np.full(rows * columns, -1.0, np.float32)
-    choice = np.zeros(rows * columns, np.intp)
-    fg, bg = total / 4, total / 4
-    for pattern in range(8):  # the other eight are these with the colours exchanged
-        chosen = [i for i in range(4) if pattern >> i & 1]
-        front = parts[chosen].sum(0)
-        back = total - front
-        score = (back**2).sum(-1) / (4 - len(chosen))
-        if chosen:
-            score += (front**2).sum(-1) / len(chosen)
-        better = score > best * (1 + 1e-6) + 1e-3
-        best[better], choice[better] = score[better], pattern
-        fg[better] = front[better] / max(1, len(chosen))
-        bg[better] = back[better] / (4 - len(chosen))
-    shape = (rows, columns, 3)
-    code = _QUADRANTS[choice].reshape(rows, columns)
-    return Cells(
-        code,
-        np.rint(fg).astype(np.uint8).reshape(shape),
-        np.rint(bg).astype(np.uint8).reshape(shape),
-        np.zeros(code.shape, np.uint8),
-    )
 
 
 def _ascii(raster: NDArray[np.uint8]) -> Cells:

@@ -36,9 +36,12 @@ class Camera:
         y = rect.y + rect.height / 2 - rows * scale * aspect / 2
         return cls(x, y, scale, aspect)
 
-    def to_cells(self, points: Sequence[Point]) -> NDArray[np.float64]:
-        """`(n, 2)` columns and rows, as fractions of cells."""
-        xy = np.array([(p.x, p.y) for p in points], dtype=np.float64).reshape(-1, 2)
+    def to_cells(self, points: Sequence[Point] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """`(n, 2)` columns and rows, as fractions of cells, of points or an array of them."""
+        if isinstance(points, np.ndarray):
+            xy = points.reshape(-1, 2)
+        else:
+            xy = np.array([(p.x, p.y) for p in points], dtype=np.float64).reshape(-1, 2)
         return (xy - (self.x, self.y)) / (self.scale, self.scale * self.aspect)
 
     def to_scene(self, column: float, row: float) -> Point:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,12 @@ def cluster_text(code: int) -> str:
     if code >= _FIRST_CLUSTER:
         return _cluster_texts[code - _FIRST_CLUSTER]
     return chr(code) if code else ""
+
+
+@lru_cache(maxsize=4096)
+def _codes(text: str) -> NDArray[np.uint32]:
+    """The codes of the cells that a text takes."""
+    return np.array([code for c, cells in clusters(text) for code in (cluster_code(c), CONTINUED)[:cells]], np.uint32)
 
 
 @dataclass
@@ -81,6 +88,12 @@ class Cells:
                 code[self.code[:, stop] == CONTINUED, -1] = SPACE
         return Cells(code, self.fg[span], self.bg[span], self.style[span])
 
+    def paste(self, part: Cells, row: int, column: int) -> None:
+        """Put other cells over these, with their upper left corner there; all of them have to lie inside."""
+        span = (slice(row, row + part.rows), slice(column, column + part.columns))
+        self.code[span], self.style[span] = part.code, part.style
+        self.fg[span], self.bg[span] = part.fg, part.bg
+
     def changed_rows(self, other: Cells | None) -> NDArray[np.intp]:
         """The rows that differ from `other`'s; all of them where the shapes do."""
         if other is None or other.code.shape != self.code.shape:
@@ -94,17 +107,18 @@ class Cells:
 
         Text is made safe for a terminal. Without `bg` the background stays. A wide cluster cut by an edge is a space.
         """
-        inside = 0 <= row < self.rows
-        for cluster, width in clusters(text):
-            first, last = max(column, 0), min(column + width, self.columns)
-            if inside and first < last:
-                whole = last - first == width
-                self.code[row, first:last] = CONTINUED if whole else SPACE
-                if whole:
-                    self.code[row, first] = cluster_code(cluster)
-                self.fg[row, first:last] = fg
-                self.style[row, first:last] = style
-                if bg is not None:
-                    self.bg[row, first:last] = bg
-            column += width
-        return column
+        codes = _codes(text)
+        end = column + len(codes)
+        first, last = max(column, 0), min(end, self.columns)
+        if 0 <= row < self.rows and first < last:
+            part = codes[first - column : last - column].copy()
+            if part[0] == CONTINUED:
+                part[0] = SPACE
+            if last < end and codes[last - column] == CONTINUED:
+                part[-1] = SPACE
+            self.code[row, first:last] = part
+            self.fg[row, first:last] = fg
+            self.style[row, first:last] = style
+            if bg is not None:
+                self.bg[row, first:last] = bg
+        return end

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from rich.cells import get_character_cell_size
 
@@ -50,11 +51,13 @@ def _is_flag(text: str) -> bool:
     return len(text) == 1 and 0x1F1E6 <= ord(text) <= 0x1F1FF
 
 
+@lru_cache(maxsize=4096)
 def width(text: str) -> int:
     """The cells that `text` takes."""
     return sum(cells for _, cells in clusters(text))
 
 
+@lru_cache(maxsize=4096)
 def fitted(text: str, cells: int) -> str:
     """`text`, made safe, cut with an ellipsis to at most `cells` cells."""
     parts = list(clusters(text))

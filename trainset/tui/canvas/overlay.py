@@ -1,4 +1,4 @@
-"""Shapes over pictures, finer than a cell: boxes as eighth-of-a-cell lines, other outlines as braille dots.
+"""Shapes and masks over pictures, finer than a cell: boxes as eighth-of-a-cell lines, other outlines as braille dots.
 
 What is selected is bright, with corners or doubled dots and a filled label; what is weak is dashed; so no sign
 hangs on colour alone.
@@ -7,11 +7,13 @@ hangs on colour alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainset.core.scene import Shape
+from trainset.core.scene import Point, Shape, Tint
+from trainset.tui.canvas.blocks import covered
 from trainset.tui.canvas.camera import Camera
 from trainset.tui.canvas.cells import BOLD, REVERSE, SPACE, Cells
 from trainset.tui.canvas.graphemes import fitted, width
@@ -21,13 +23,38 @@ _ACROSS = [0x2594, *range(0x1FB76, 0x1FB7C), 0x2581]  # lines across a cell, fro
 _DOWN = [0x258F, *range(0x1FB70, 0x1FB76), 0x2595]  # lines down a cell, from its left eighth on
 _CORNERS = "▛▜▙▟"
 _BRAILLE = 0x2800
-_DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint8)  # bits of 4 rows × 2 columns
+_BITS = [7, 6, 5, 3, 1, 4, 2, 0]
+"""The dots of a cell, numbered row by row, in the order of their bits in braille's code from the highest on."""
+
+_DOTS_A_CELL = (2, 4)
 _EDGE = 1 / 8
 _THICK = {"top": ("▆", REVERSE), "bottom": ("▂", 0), "left": ("▎", 0), "right": ("▊", REVERSE)}
 """Quarter-of-a-cell lines from block elements that every font has; two of them are what is left of the cell."""
 _CONTRAST = 70
 _SHADE = 0.6
 """Where a line is less than `_CONTRAST` brighter or darker than the picture, this much of the picture is kept."""
+
+
+def _color(of: Shape | Tint) -> Color:
+    return BRIGHT if of.selected else palette(of.color)
+
+
+def _corners(tint: Tint) -> tuple[Point, Point]:
+    return Point(tint.place.x, tint.place.y), Point(tint.place.right, tint.place.bottom)
+
+
+def _array(shape: Shape) -> NDArray[np.float64]:
+    if isinstance(shape.points, np.ndarray):
+        return shape.points.reshape(-1, 2)
+    return np.array([(p.x, p.y) for p in shape.points], np.float64)
+
+
+class Placed(NamedTuple):
+    """A shape, its points in cells `(n, 2)`, and the least and greatest of them `(2, 2)`."""
+
+    shape: Shape
+    points: NDArray[np.float64]
+    extent: NDArray[np.float64]
 
 
 class Overlay:
@@ -39,30 +66,65 @@ class Overlay:
         mean = (cells.fg.astype(np.uint16) + cells.bg) // 2
         self._behind = np.where(plain, cells.bg, mean).astype(np.uint8)
         self._light = luminance(self._behind).astype(np.int16)
-        self._labels: list[tuple[int, int, int]] = []
+        self._labelled = np.zeros(cells.code.shape, bool)
 
-    def paint(self, shapes: Sequence[Shape]) -> None:
-        """Paint outlines, then labels, the selected ones last and therefore on top."""
-        ordered = sorted(shapes, key=lambda shape: shape.selected)
-        placed = [(shape, self.camera.to_cells(shape.points)) for shape in ordered if shape.points]
-        for shape, points in placed:
-            if np.isfinite(points).all():
-                self._outline(shape, points)
-        for shape, points in reversed(placed):
-            if shape.text and np.isfinite(points).all():
-                self._label(shape, points)
+    def paint(self, shapes: Sequence[Shape], tints: Sequence[Tint] = ()) -> None:
+        """Paint the outlines of masks and of shapes, then labels, what is selected last and therefore on top.
 
-    def _outline(self, shape: Shape, points: NDArray[np.float64]) -> None:
-        color = BRIGHT if shape.selected else palette(shape.color)
-        if shape.kind == "box" and len(points) >= 2:
-            self._box(shape, points, color)
-        elif shape.kind == "points":
-            mark = "○" if shape.weak else "◆" if shape.selected else "●"
-            for column, row in np.floor(points).astype(int).tolist():
-                self._glyphs(slice(row, row + 1), slice(column, column + 1), ord(mark), color, shape)
-        else:
-            closed = shape.kind == "polygon" and len(points) > 2
-            self._dotted(shape, np.vstack([points, points[:1]]) if closed else points, color)
+        Dotted outlines of one look are traced together, so that hundreds of them cost little more than one.
+        """
+        self._contours([tint for tint in tints if tint.contour])
+        placed = sorted(self._placed(shapes), key=lambda at: at.shape.selected)
+        dotted: dict[tuple[bool, bool, Color], list[Placed]] = {}
+        for at in placed:
+            if at.shape.kind in ("line", "polygon"):
+                dotted.setdefault((at.shape.selected, not at.shape.weak, _color(at.shape)), []).append(at)
+        for (selected, solid, color), paths in sorted(dotted.items(), key=lambda pair: pair[0]):
+            starts, ends = segments(
+                np.concatenate([at.points for at in paths]),
+                [n for at in paths for n in at.shape.parts or (len(at.points),)],
+                [at.shape.kind == "polygon" for at in paths for _ in at.shape.parts or (0,)],
+            )
+            self._dotted(starts * _DOTS_A_CELL, ends * _DOTS_A_CELL, color, selected, weak=not solid)
+        for at in placed:
+            if at.shape.kind == "box" and len(at.points) >= 2:
+                self._box(at.shape, at.points, _color(at.shape))
+            elif at.shape.kind == "points":
+                self._marks(at.shape, at.points)
+        labelled: list[tuple[Shape | Tint, NDArray[np.float64]]] = [
+            (tint, self.camera.to_cells(_corners(tint))) for tint in tints if tint.text
+        ]
+        labelled += [(at.shape, at.extent) for at in placed if at.shape.text]
+        for each, extent in sorted(labelled, key=lambda pair: pair[0].selected)[::-1]:
+            self._label(each, extent)
+
+    def _placed(self, shapes: Sequence[Shape]) -> list[Placed]:
+        """Where shapes lie on the cells, those without a finite place left out; all of them at once, for speed."""
+        arrays = [(shape, _array(shape)) for shape in shapes if len(shape.points)]
+        if not arrays:
+            return []
+        ends = np.cumsum([len(points) for _, points in arrays])
+        points = self.camera.to_cells(np.concatenate([points for _, points in arrays]))
+        starts = np.concatenate([[0], ends[:-1]])
+        extents = np.stack([np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)], axis=1)
+        finite = np.isfinite(extents).all(axis=(1, 2))
+        return [
+            Placed(shape, points[start:end], extent)
+            for (shape, _), start, end, extent, sound in zip(arrays, starts, ends, extents, finite, strict=True)
+            if sound
+        ]
+
+    def _marks(self, shape: Shape, points: NDArray[np.float64]) -> None:
+        """A mark for each point, over whatever line runs there."""
+        mark = "◆" if shape.selected else "○" if shape.weak else "●"
+        cells = np.floor(points).astype(np.intp)
+        seen = ((cells >= 0) & (cells < (self.cells.columns, self.cells.rows))).all(axis=1)
+        if seen.any():
+            (left, top), (right, bottom) = cells[seen].min(axis=0), cells[seen].max(axis=0) + 1
+            drawn = np.zeros((bottom - top, right - left), bool)
+            drawn[cells[seen, 1] - top, cells[seen, 0] - left] = True
+            at = np.s_[top:bottom, left:right]
+            self._mark(at, drawn, np.uint32(ord(mark)), _color(shape), BOLD if shape.selected else 0)
 
     # -- boxes ----------------------------------------------------------------------------------------------
 
@@ -126,33 +188,70 @@ class Overlay:
 
     # -- outlines of dots -----------------------------------------------------------------------------------
 
-    def _dotted(self, shape: Shape, path: NDArray[np.float64], color: Color) -> None:
-        x, y, step = trace(path * (2, 4), self.cells.columns * 2, self.cells.rows * 4)
-        if shape.weak:
+    def _dotted(
+        self, starts: NDArray[np.float64], ends: NDArray[np.float64], color: Color, selected: bool, weak: bool
+    ) -> None:
+        """Lines between points in dots."""
+        x, y, step = trace(starts, ends, self.cells.columns * 2, self.cells.rows * 4)
+        if weak:
             x, y = x[step // 3 % 2 == 0], y[step // 3 % 2 == 0]
-        if shape.selected:
+        if selected:
             x, y = np.concatenate([x, x + 1]), np.concatenate([y, y])
+        self._dots(x, y, color, selected)
+
+    def _contours(self, tints: Sequence[Tint]) -> None:
+        """The outermost dots of masks."""
+        rows, columns = self.cells.rows * 4, self.cells.columns * 2
+        for tint in sorted(tints, key=lambda tint: tint.selected):
+            part = covered(tint.mask, tint.place, self.camera, (rows, columns), (4, 2))
+            if part is None:
+                continue
+            (down, across), dots = part
+            around = np.pad(dots, 1)
+            # At the edge of the screen a mask goes on, and has no outline.
+            for side, at_edge in enumerate(
+                (down.start == 0, down.stop == rows, across.start == 0, across.stop == columns)
+            ):
+                if at_edge:
+                    line = (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])[side]
+                    around[line] = True
+            inner = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+            y, x = np.nonzero(dots & ~inner)
+            if tint.weak:
+                kept = (x + y) // 3 % 2 == 0
+                y, x = y[kept], x[kept]
+            self._dots(x + across.start, y + down.start, _color(tint), tint.selected)
+
+    def _dots(self, x: NDArray[np.intp], y: NDArray[np.intp], color: Color, selected: bool) -> None:
+        """Dots of braille, added to those that are there."""
         inside = (x >= 0) & (y >= 0) & (x < self.cells.columns * 2) & (y < self.cells.rows * 4)
         x, y = x[inside], y[inside]
-        dots = np.zeros((self.cells.rows, self.cells.columns), np.uint8)
-        np.bitwise_or.at(dots, (y // 4, x // 2), _DOTS[y % 4, x % 2])
-        code = self.cells.code
+        if not len(x):
+            return
+        left, top = int(x.min()) // 2, int(y.min()) // 4
+        shape = (int(y.max()) // 4 + 1 - top, int(x.max()) // 2 + 1 - left)
+        plane = np.zeros((shape[0] * 4, shape[1] * 2), np.uint8)
+        plane[y - top * 4, x - left * 2] = 1
+        each = plane.reshape(shape[0], 4, shape[1], 2).transpose(0, 2, 1, 3).reshape(*shape, 8)
+        dots = np.packbits(each[..., _BITS], axis=-1)[..., 0]
+        at = np.s_[top : top + shape[0], left : left + shape[1]]
+        code = self.cells.code[at]
         before = np.where((code >= _BRAILLE) & (code < _BRAILLE + 256), code - _BRAILLE, 0).astype(np.uint8)
-        self._mark(np.s_[:, :], dots > 0, np.uint32(_BRAILLE) + (dots | before), color, BOLD if shape.selected else 0)
+        self._mark(at, dots > 0, np.uint32(_BRAILLE) + (dots | before), color, BOLD if selected else 0)
 
     # -- labels ---------------------------------------------------------------------------------------------
 
-    def _label(self, shape: Shape, points: NDArray[np.float64]) -> None:
+    def _label(self, shape: Shape | Tint, extent: NDArray[np.float64]) -> None:
         """The label above the shape, or else inside its top, or below it; left out where all of that is taken."""
-        (left, top), (right, bottom) = np.floor(points.min(0)), np.floor(points.max(0) - _EDGE)
+        (left, top), (right, bottom) = np.floor(extent - ((0, 0), (_EDGE, _EDGE))).tolist()
         if right < 0 or bottom < 0 or left >= self.cells.columns or top >= self.cells.rows:
             return
         text = fitted(f"▶{shape.text} " if shape.selected else f" {shape.text} ", self.cells.columns)
         length = width(text)
         column = int(min(max(left, 0), self.cells.columns - length))
         for row in (int(top) - 1, max(int(top) + 1, 0), int(bottom) + 1):
-            if 0 <= row < self.cells.rows and not self._taken(row, column, length):
-                self._labels.append((row, column, column + length))
+            if 0 <= row < self.cells.rows and not self._labelled[row, column : column + length].any():
+                self._labelled[row, column : column + length] = True
                 color = palette(shape.color)
                 if shape.selected:
                     self.cells.put(row, column, text, BRIGHT, INK, BOLD | REVERSE)
@@ -160,19 +259,33 @@ class Overlay:
                     self.cells.put(row, column, text, color, INK)
                 return
 
-    def _taken(self, row: int, column: int, length: int) -> bool:
-        return any(r == row and column < end and start < column + length for r, start, end in self._labels)
+
+Segments = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def trace(path: NDArray[np.float64], columns: int, rows: int) -> tuple[NDArray[np.intp], ...]:
-    """The dots on a path of `(n, 2)` vertices in dot units: x, y, and each dot's number along the path.
+def segments(points: NDArray[np.float64], parts: Sequence[int], closed: Sequence[bool]) -> Segments:
+    """`(n, 2)` twice: where the lines along paths start and end. `parts` are the paths' numbers of points.
 
-    Segments that lie wholly to one side of the `columns` × `rows` dots are passed over; the rest are cut to a
+    A path of one point is a line of no length; one of two is not closed.
+    """
+    lengths = np.array(parts)
+    last = np.cumsum(lengths) - 1
+    first = last - lengths + 1
+    after = np.arange(len(points)) + 1
+    after[last] = first
+    drawn = np.ones(len(points), bool)
+    drawn[last] = (lengths == 1) | (np.array(closed) & (lengths > 2))
+    return points[drawn], points[after[drawn]]
+
+
+def trace(
+    a: NDArray[np.float64], b: NDArray[np.float64], columns: int, rows: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """The dots on lines from `a` to `b`, `(n, 2)` in dot units: x, y, and each dot's number along the path they make.
+
+    Lines that lie wholly to one side of the `columns` × `rows` dots are passed over; the rest are cut to a
     little more than the dots, so that cost does not grow with the zoom.
     """
-    a, b = path[:-1], path[1:]
-    if not len(a):
-        a = b = path[:1]
     size = np.array([columns, rows], np.float64)
     near = ~((np.maximum(a, b) < -1).any(1) | (np.minimum(a, b) > size + 1).any(1))
     a, b = a[near], b[near]

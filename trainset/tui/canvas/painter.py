@@ -18,6 +18,7 @@ from trainset.tui.canvas.palette import BACKGROUND, FOREGROUND, palette
 
 _STYLES = {"plain": 0, "bold": BOLD, "dim": DIM, "reverse": REVERSE, "underline": UNDERLINE}
 _ALPHA, _ALPHA_SELECTED = 0.42, 0.62
+_UNDER_CONTOUR = 0.5
 _KEPT = 24
 
 
@@ -38,17 +39,19 @@ class Painter:
             if overlays and scene.tints:
                 raster = raster.copy()
                 for tint in scene.tints:
-                    self._tint(raster, tint, camera)
+                    if tint.filled:
+                        self._tint(raster, tint, camera)
             cells = to_cells(raster, self.renderer)
             if overlays and self.renderer == "ascii":
                 for tint in scene.tints:
-                    self._mark(cells, tint, camera)
+                    if tint.filled:
+                        self._mark(cells, tint, camera)
         else:
             cells = Cells.blank(size.rows, size.columns)
             self._text(cells, scene.rows, scene.extent, camera)
-        if overlays and scene.shapes:
+        if overlays and (scene.shapes or scene.tints):
             before = cells.code.copy() if scene.rows else None
-            Overlay(cells, camera, self.fine).paint(scene.shapes)
+            Overlay(cells, camera, self.fine).paint(scene.shapes, scene.tints)
             if before is not None:
                 _mend_wide(cells, before)
         return cells
@@ -73,7 +76,8 @@ class Painter:
         part = covered(tint.mask, tint.place, camera, raster.shape[:2], SUBCELLS[self.renderer])
         if part is not None:
             at, touched = part
-            alpha = touched[..., None] * np.float32(_ALPHA_SELECTED if tint.selected else _ALPHA)
+            share = (_ALPHA_SELECTED if tint.selected else _ALPHA) * (_UNDER_CONTOUR if tint.contour else 1)
+            alpha = touched[..., None] * np.float32(share)
             raster[at] = raster[at] * (1 - alpha) + np.array(palette(tint.color), np.float32) * alpha
 
     def _mark(self, cells: Cells, tint: Tint, camera: Camera) -> None:

@@ -50,13 +50,13 @@ class AskLabel(Dialog[str]):
         Binding("up,ctrl+p", "move(-1)", show=False, priority=True),
     ]
 
-    def __init__(self, labels: Sequence[Label]) -> None:
+    def __init__(self, labels: Sequence[Label], title: str = "Find a label") -> None:
         super().__init__()
-        self._labels, self._search = labels, FuzzySearch()
+        self._labels, self._title, self._search = labels, title, FuzzySearch()
 
     def compose(self) -> ComposeResult:
         """The line to type in, and what it finds."""
-        yield Static(Content.styled("Find a label", "bold"), classes="title")
+        yield Static(Content.styled(self._title, "bold"), classes="title")
         yield Input(placeholder="type a part of its name")
         yield OptionList()
         yield Static(id="found")

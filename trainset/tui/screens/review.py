@@ -2,51 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.content import Content
-from textual.screen import Screen
-from textual.widgets import Static
 
+from trainset.core.keymap import Keymap, key_of
 from trainset.core.keys import CORE_KEYS
-from trainset.core.model import Item
-from trainset.core.protocols import Effect
+from trainset.core.model import Item, Label
+from trainset.core.preferences import Binding
+from trainset.core.protocols import Effect, Key, View
+from trainset.core.scene import Viewport
 from trainset.core.session import Notice, Session, Sitting
 from trainset.errors import TrainsetError
 from trainset.tui.canvas.blocks import SUBCELLS
 from trainset.tui.dialogs.asking import AskLabel, AskText
 from trainset.tui.dialogs.attributes import AskAttributes, Changes, Slot
-from trainset.tui.dialogs.dialog import Answer, Dialog
+from trainset.tui.dialogs.inspect import Inspect
 from trainset.tui.dialogs.reading import Reading, key_table, prose, sections
 from trainset.tui.prefetch import Prefetch
+from trainset.tui.screens.base import SessionScreen
 from trainset.tui.terminal import Terminal
-from trainset.tui.widgets.bars import Bar, key_line, status_line, view_keys, where_line
+from trainset.tui.widgets.bars import Bar, hints, key_line, key_name, status_line, view_keys, where_line
 from trainset.tui.widgets.canvas import Canvas
 from trainset.tui.widgets.side import Side
 
-_KEYS = {key.key: key for key in CORE_KEYS}
-_FIRST_KEYS = [("a", "accept"), ("x", "reject"), ("N", "nothing"), ("f", "flag"), ("u", "undo"), ("1-9", "label")]
+_FIRST_KEYS = [("accept", "accept"), ("reject", "reject"), ("nothing", "nothing"), ("flag", "flag"), ("undo", "undo"),
+               ("relabel 0", "label")]  # fmt: skip
 _AHEAD = 3
-_LAST_KEYS = [("p", "back"), ("u", "undo"), ("q", "leave")]
+_LAST_KEYS = [("go -1", "back"), ("undo", "undo"), ("quit", "leave")]
 
 
-class ReviewScreen(Screen[None]):
+class ReviewScreen(SessionScreen):
     """Shows a session."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-normal"), (150, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (32, "-high")]  # noqa: RUF012
+    core_keys: Sequence[Key] = CORE_KEYS
+    first_keys: Sequence[tuple[str, str]] = _FIRST_KEYS
 
-    def __init__(self, session: Session, terminal: Terminal, prefetch: Prefetch, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        terminal: Terminal,
+        prefetch: Prefetch,
+        on_ready: Callable[[], None] = lambda: None,
+        leave: Callable[[], None] | None = None,
+        reveal: Callable[[], None] | None = None,
+    ) -> None:
+        """`leave` is what to do when the reviewer leaves or nothing is left; without it the application ends with the one,
+        and the other is said. `reveal` shows what was hidden of an item that was just decided blind."""
         super().__init__()
         self.session = session
         self._terminal, self._prefetch, self._on_ready = terminal, prefetch, on_ready
-        self._repaint_asked = False
+        self._leave, self._reveal = leave, reveal
+        self._left = False
         self._opened: Sitting | None = None
-        self._dialog: Dialog[Any] | None = None
         self._uncommitted: tuple[int, int] = (-1, 0)
         self._about: tuple[Sitting | None, int, str, Sequence[str]] = (None, -1, "", ())
         self._commands: dict[str, Callable[[Any], None]] = {
@@ -64,6 +75,7 @@ class ReviewScreen(Screen[None]):
             "comment": self._comment,
             "why": self._why,
             "guidelines": self._guidelines,
+            "inspect": self._inspect,
             "jump": self._jump,
             "overlays": self._toggle_overlays,
             "renderer": self._next_renderer,
@@ -71,7 +83,8 @@ class ReviewScreen(Screen[None]):
             "zoom": self._zoom,
             "pan": lambda by: self._canvas.pan(*by),
             "help": self._help,
-            "quit": lambda _: self.app.exit(),
+            "palette": self._palette,
+            "quit": lambda _: self._quit(),
         }
 
     def compose(self) -> ComposeResult:
@@ -82,26 +95,46 @@ class ReviewScreen(Screen[None]):
             yield Side(id="side")
         yield Bar(id="status")
         yield Bar(id="keys")
-        yield Static(Content("This terminal is too small to judge anything in.\ntrainset needs 60 × 16."), id="small")
+        yield self.too_small_note()
 
     def on_mount(self) -> None:
         """The first item."""
         self._canvas = self.query_one(Canvas)
+        self._keymap = Keymap(self._wanted)
+        self._keys = self._keymap.bind(self.core_keys)
+        self.query_one(Side).keys = (self._key("find-label"), self._key("why"))
         self.ask_repaint()
+
+    @property
+    def _wanted(self) -> Mapping[str, Binding]:
+        """Other keys that the person wants here."""
+        return self.preferences.keys.item
+
+    def _key(self, what: str) -> str:
+        """The key that does this, as Textual calls it; "" where none does."""
+        return key_of(self._keys, what) or ""
+
+    def _view_keys(self) -> tuple[Key, ...]:
+        view = self.session.sitting.view if self.session.sitting else None
+        return self._keymap.bind(view.keys) if view else ()
 
     # -- what comes in --------------------------------------------------------------------------------------
 
     def on_key(self, event: events.Key) -> None:
         """A key of the core's, or else of the view's; what a dialog left unused does nothing."""
-        if self._dialog is not None:
+        if self.dialog is not None or self._left:
             return
         event.stop()
         event.prevent_default()
-        view = self.session.sitting.view if self.session.sitting else None
-        own = _KEYS.get(event.key)
-        key = own or next((k for k in (view.keys if view else ()) if k.key == event.key), None)
-        if key is None or (self._too_small and key.command != "quit"):
-            return
+        own = next((key for key in self._keys if key.key == event.key), None)
+        key = own or next((key for key in self._view_keys() if key.key == event.key), None)
+        if key is not None and (not self.too_small or key.command == "quit"):
+            self._run(key, own is not None)
+        elif key is None and event.is_printable and not (event.character or "").isascii():
+            self.session.notice = Notice(f"{event.character} does nothing: is another keyboard layout on?", "refused")
+            self.ask_repaint()
+
+    def _run(self, key: Key, own: bool) -> None:
         command = self._commands.get(key.command) if own else None
         if command is not None:
             command(key.argument)
@@ -109,9 +142,16 @@ class ReviewScreen(Screen[None]):
             self._effect(self.session.command(key.command, key.argument))
         self.ask_repaint()
 
+    def _quit(self) -> None:
+        if self._leave is not None:
+            self._leave()
+        else:
+            self._left = True  # keys that wait must not open another screen while the application ends
+            self.app.exit()
+
     def on_canvas_pointer(self, event: Canvas.Pointer) -> None:
         """The pointer, for the view."""
-        if self._dialog is None:
+        if self.dialog is None:
             self._effect(self.session.command(event.command, at=event.at))
             self.ask_repaint()
 
@@ -119,45 +159,47 @@ class ReviewScreen(Screen[None]):
         """The canvas shows another part, or has another size."""
         self.ask_repaint()
 
-    def on_resize(self) -> None:
-        """Another size."""
-        self.ask_repaint()
-
     def _effect(self, effect: Effect | None) -> None:
         if effect is None:
             return
         if effect.region is not None:
             self._canvas.reveal(effect.region)
-        if effect.label is not None:
+        if effect.label is not None and effect.choices:
+            self._find_choice(effect.label, effect.choices)
+        elif effect.label is not None:
             self._find_label(effect.label)
 
     # -- painting -------------------------------------------------------------------------------------------
 
-    @property
-    def _too_small(self) -> bool:
-        return self.size.width < 60 or self.size.height < 16
-
-    def ask_repaint(self) -> None:
-        """Repaint once, after the keys that already wait have been carried out."""
-        if not self._repaint_asked:
-            self._repaint_asked = True
-            self.call_later(self._repaint)
-
-    def _repaint(self) -> None:
-        self._repaint_asked = False
+    def repaint(self) -> None:
+        """The item as it stands."""
         sitting = self.session.sitting
+        if sitting is None and self._leave is not None:
+            self._leave()
+            return
         if sitting is None:
             self._canvas.say(self._nothing_left())
         elif sitting is not self._opened:
             if sitting.view is None:
                 self._canvas.say([("This item cannot be shown", True), ("", False), (sitting.error, False)])
             else:
-                self._canvas.open(sitting.view)
-        self._opened = sitting
-        painted = not self._too_small and self._canvas.rebuild()
+                self._present(sitting.view)
+        fresh, self._opened = sitting is not self._opened, sitting
+        if fresh and self.session.unveiled and self._reveal is not None:
+            self._reveal()
+            return
+        painted = not self.too_small and self._rebuild()
         self._tell(sitting)
         if painted:
             self.call_after_refresh(self._painted, sitting)
+
+    def _present(self, view: View) -> None:
+        """Show an item from now on."""
+        self._canvas.open(view)
+
+    def _rebuild(self) -> bool:
+        """Paint it; False where there is no room."""
+        return self._canvas.rebuild()
 
     def _painted(self, sitting: Sitting | None) -> None:
         if sitting is self.session.sitting:
@@ -184,18 +226,25 @@ class ReviewScreen(Screen[None]):
         cells = self.size.width - 2
         view = sitting.view if sitting else None
         key, ranked = (sitting.item.key, sitting.entry.reason) if sitting else ("", "")
-        self.query_one("#where", Bar).say(where_line(session.task.name, key, state, (*why, ranked)[0], session.left, cells))
+        self.query_one("#where", Bar).say(
+            where_line(session.task.name, key, state, (*why, ranked)[0], session.left, cells)
+        )
         facts = [f"undo {session.undo_depth}", f"{uncommitted:,} uncommitted", self._canvas.terminal.title]
         if sitting and sitting.aside.note:
-            facts.insert(0, "; commented")
+            facts.insert(0, f"{key_name(self._key('comment'))} commented")
         if not self._canvas.overlays:
             facts.insert(0, "overlays hidden")
+        if sitting and sitting.blind:
+            facts.insert(0, f"blind: {sitting.blind}")
         self.query_one("#status", Bar).say(status_line(session.notice, session.records, facts, cells))
-        keys = [*_FIRST_KEYS, *(view_keys(view.keys) if view else [])] if sitting else _LAST_KEYS
-        self.query_one("#keys", Bar).say(key_line(keys, cells))
-        lines = view.lines() if view else ()
+        keys = hints(self._keys, self.first_keys if sitting else _LAST_KEYS) + view_keys(self._view_keys())
+        self.query_one("#keys", Bar).say(key_line(keys, cells, key_name(self._key("help"))))
         self.query_one(Side).display = sitting is not None
-        self.query_one(Side).show(lines, session.task.active if view else (), None, why)
+        self._tell_side(view, why)
+
+    def _tell_side(self, view: View | None, why: Sequence[str]) -> None:
+        lines = view.lines() if view else ()
+        self.query_one(Side).show(lines, self.session.task.active if view else (), None, why)
 
     def _nothing_left(self) -> list[tuple[str, bool]]:
         session = self.session
@@ -205,21 +254,10 @@ class ReviewScreen(Screen[None]):
             lines[0] = (f"You are through: {waiting:,} in {session.task.name} wait for others", True)
         lines.append((f"{session.decided:,} decided in this session · {uncommitted:,} not committed yet", False))
         after = "`trainset commit` puts them into the history" if uncommitted else "everything is in the history"
-        return [*lines, (after, False), ("", False), ("p goes back · u undoes · q leaves", False)]
+        ways = hints(self._keys, [("go -1", "goes back"), ("undo", "undoes"), ("quit", "leaves")])
+        return [*lines, (after, False), ("", False), (" · ".join(map(" ".join, ways)), False)]
 
     # -- commands that ask ----------------------------------------------------------------------------------
-
-    def _ask(self, dialog: Dialog[Answer], then: Callable[[Answer | None], None]) -> None:
-        """Open a dialog, and repaint after its answer was dealt with."""
-
-        def close(answer: Answer | None) -> None:
-            self._dialog = None
-            then(answer)
-            self.ask_repaint()
-
-        dialog.then = close
-        self._dialog = dialog
-        self.mount(dialog)
 
     def _relabel(self, number: int) -> None:
         labels = self.session.task.active
@@ -232,7 +270,15 @@ class ReviewScreen(Screen[None]):
                 self._effect(self.session.label(label, command))
 
         if self.session.sitting and self.session.task.active:
-            self._ask(AskLabel(self.session.labels()), give)
+            self.ask(AskLabel(self.session.labels()), give)
+
+    def _find_choice(self, command: str, choices: Sequence[tuple[str, str]]) -> None:
+        def give(chosen: str | None) -> None:
+            if chosen is not None:
+                self._effect(self.session.command(command, chosen))
+
+        named = [Label(id=id, index=n, name=name) for n, (id, name) in enumerate(choices)]
+        self.ask(AskLabel(named, "Find one of these"), give)
 
     def _flag(self, _: Any) -> None:
         def flag(note: str | None) -> None:
@@ -240,7 +286,7 @@ class ReviewScreen(Screen[None]):
                 self.session.flag(note)
 
         if self.session.sitting:
-            self._ask(AskText("Flag it: what should somebody look at?", self._note), flag)
+            self.ask(AskText("Flag it: what should somebody look at?", self._note), flag)
 
     def _comment(self, _: Any) -> None:
         def comment(note: str | None) -> None:
@@ -248,7 +294,7 @@ class ReviewScreen(Screen[None]):
                 self.session.comment(note)
 
         if self.session.sitting:
-            self._ask(AskText("Comment, kept with your decision", self._note), comment)
+            self.ask(AskText("Comment, kept with your decision", self._note), comment)
 
     @property
     def _note(self) -> str:
@@ -259,7 +305,7 @@ class ReviewScreen(Screen[None]):
             if text:
                 self.session.jump(text)
 
-        self._ask(AskText("Go to the item with this in its key"), jump)
+        self.ask(AskText("Go to the item with this in its key"), jump)
 
     def _attributes(self, _: Any) -> None:
         session, sitting = self.session, self.session.sitting
@@ -275,7 +321,7 @@ class ReviewScreen(Screen[None]):
                 (session.set_attribute if of == "object" else session.set_item_attribute)(name, value)
 
         if slots:
-            self._ask(AskAttributes(f"Attributes of {sitting.item.key}", slots), put)
+            self.ask(AskAttributes(f"Attributes of {sitting.item.key}", slots), put)
         else:
             session.notice = Notice("no attributes are declared for this: trainset.toml declares them", "refused")
 
@@ -285,19 +331,34 @@ class ReviewScreen(Screen[None]):
         sitting, desk = self.session.sitting, self.session.desk
         if sitting is not None:
             said = [f"{name}: {len(annotations)} objects" for name, annotations in sitting.versions.items()]
-            queue = [f"{sitting.entry.reason} (priority {sitting.entry.priority:.3g})"]
+            queue = [] if sitting.blind else [f"{sitting.entry.reason} (priority {sitting.entry.priority:.3g})"]
             parts = [("Why", desk.why(sitting.item)), ("In the queue", queue)]
             parts += [("Versions", said), ("History", desk.history(sitting.item))]
-            self._ask(Reading("Why am I seeing this?", sections(parts), "e"), lambda _: None)
+            self.ask(Reading("Why am I seeing this?", sections(parts), self._key("why")), lambda _: None)
 
     def _guidelines(self, _: Any) -> None:
         task = self.session.task
-        self._ask(Reading(f"Guidelines for {task.name}", prose(task.guidelines), "g"), lambda _: None)
+        self.ask(
+            Reading(f"Guidelines for {task.name}", prose(task.guidelines), self._key("guidelines")), lambda _: None
+        )
 
     def _help(self, _: Any) -> None:
+        groups = [("This view", self._view_keys()), ("Everywhere", self._keys)]
+        self.ask(Reading("Keys", key_table(groups), self._key("help")), lambda _: None)
+
+    def _palette(self, _: Any) -> None:
         view = self.session.sitting.view if self.session.sitting else None
-        groups = [("This view", view.keys if view else ()), ("Everywhere", CORE_KEYS)]
-        self._ask(Reading("Keys", key_table(groups), "question_mark"), lambda _: None)
+        keys = (*self.core_keys, *(view.keys if view else ()))
+        self.open_palette(keys, (*self._keys, *self._view_keys()), lambda key: self._run(key, key in self.core_keys))
+
+    def _inspect(self, _: Any) -> None:
+        sitting, canvas = self.session.sitting, self._canvas
+        view = sitting.view if sitting else None
+        if view is not None and view.scene(Viewport(canvas.room)).pictures:
+            dialog = Inspect(view, canvas.part, canvas.terminal, canvas.overlays, self._key("inspect"))
+            self.ask(dialog, lambda _: None)
+        else:
+            self.session.notice = Notice("there is no picture to look at", "refused")
 
     def _zoom(self, factor: float) -> None:
         self._canvas.zoom(factor)

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.widgets import Static
 
+from trainset.core.keymap import name
+from trainset.core.model import Label
 from trainset.core.protocols import Key
 from trainset.core.session import Notice
 from trainset.tui.canvas.graphemes import fitted, fitted_end, width
 from trainset.tui.widgets.colors import MUTED
 
 GAP = "   "
+DIGITS = "1234567890"
 _NOTICES = {"saved": ("✓ ", "$success"), "refused": ("! ", "$warning"), "error": ("✗ ", "bold $error")}
 _KEY_NAMES = {
     "question_mark": "?", "semicolon": ";", "slash": "/", "plus": "+", "minus": "-", "equals_sign": "=", "comma": ",",
@@ -20,6 +23,7 @@ _KEY_NAMES = {
     "enter": "Enter", "tab": "Tab", "space": "Space", "left": "←", "right": "→", "up": "↑", "down": "↓",
     "escape": "Esc", "apostrophe": "'", "quotation_mark": '"', "colon": ":", "exclamation_mark": "!",
     "less_than_sign": "<", "greater_than_sign": ">", "shift+tab": "S-Tab",
+    "left_parenthesis": "(", "right_parenthesis": ")", "backspace": "BkSp",
 }  # fmt: skip
 
 
@@ -68,6 +72,28 @@ def where_line(task: str, key: str, state: str, why: str, open_items: int, cells
     return spread(left, right, cells)
 
 
+def group_line(task: str, group: str, key: str, place: str, left: str, cells: int) -> Content:
+    """The task, the group, the key of the item under the cursor (last to give way), where one is in it, what is left."""
+    right = [(left, "bold")]
+    room = cells - sum(map(width, (task, GAP, group, GAP, left))) - 1
+    parts = [(f"{task}{GAP}", MUTED), (f"{group}{GAP}", "bold $accent"), (fitted_end(key, room), "bold")]
+    return spread([*parts, (f"{GAP}{place}", MUTED)], right, cells)
+
+
+def digit_line(labels: Sequence[Label], cells: int, find: str) -> Content:
+    """The labels that digits give, as many as fit, and for the rest the key that finds them."""
+    more = (find, f" finds {len(labels)}")
+    room = cells - width("".join(more))
+    parts: list[tuple[str, str]] = []
+    for digit, label in zip(DIGITS, labels, strict=False):
+        length = width(label.title) + 4
+        if length > room:
+            break
+        room -= length
+        parts += [(digit, "bold $accent"), (f" {fitted(label.title, length - 4)}  ", MUTED)]
+    return Content.assemble(*parts, (more[0], "bold $accent"), (more[1], MUTED))
+
+
 def status_line(notice: Notice, records: int, facts: Sequence[str], cells: int) -> Content:
     """What was last done or refused (else that the session's `records`, if any, are saved), and the facts that always
     stand there."""
@@ -78,10 +104,20 @@ def status_line(notice: Notice, records: int, facts: Sequence[str], cells: int) 
     return spread([(mark + notice.text, style)], right if notice.kind != "error" else [], cells)
 
 
-def key_line(keys: Sequence[tuple[str, str]], cells: int) -> Content:
-    """As many (key, word) pairs as fit, help always among them."""
-    help_key = ("?", "help")
-    room = cells - len("? help")
+def hints(keys: Sequence[Key], words: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """(key, word) pairs for the bar, of what settings call it and its word; what has no key is left out."""
+    by: dict[str, str] = {}
+    for key in keys:
+        by.setdefault(name(key), key_name(key.key))
+    digits = [by.get(f"relabel {n}") for n in range(9)] == [*DIGITS[:9]]
+    pairs = [("1-9" if digits and what == "relabel 0" else by.get(what), word) for what, word in words]
+    return [(key, word) for key, word in pairs if key is not None]
+
+
+def key_line(keys: Sequence[tuple[str, str]], cells: int, help: str = "?") -> Content:
+    """As many (key, word) pairs as fit, the key of the help always among them."""
+    help_key = (help, "help")
+    room = cells - len(" ".join(help_key))
     parts: list[tuple[str, str]] = []
     for key, word in keys:
         length = width(key) + 1 + width(word) + 2

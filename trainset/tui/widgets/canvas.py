@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
-import numpy as np
 from textual import events
-from textual.geometry import Region
 from textual.message import Message
-from textual.strip import Strip
-from textual.widget import Widget
 
-from trainset.core.protocols import View
 from trainset.core.scene import Point, Rect, Scene, Size, Viewport
-from trainset.tui.canvas import painter, strip
+from trainset.tui.canvas import painter
 from trainset.tui.canvas.blocks import Renderer
 from trainset.tui.canvas.camera import Camera
-from trainset.tui.canvas.cells import Cells
 from trainset.tui.terminal import Terminal
+from trainset.tui.widgets.board import Board
 
 _WHEEL = 3
 
 
-class Canvas(Widget):
-    """Shows one view, or a message where there is none. Nothing is drawn before `rebuild`."""
+class Drawn(Protocol):
+    """What a canvas needs of a view."""
 
-    DEFAULT_CSS = "Canvas { width: 1fr; height: 1fr; }"
+    def scene(self, viewport: Viewport) -> Scene:
+        """What to show through this viewport."""
+        ...
+
+
+class Canvas(Board):
+    """Shows one view, or a message where there is none. Nothing is drawn before `rebuild`."""
 
     class Pointer(Message):
         """The pointer went down, moved while down, or went up, at a place of the scene."""
@@ -38,25 +40,30 @@ class Canvas(Widget):
     class Moved(Message):
         """The camera moved or the room changed, so the canvas wants to be built again."""
 
+        def __init__(self, canvas: Canvas) -> None:
+            super().__init__()
+            self.canvas = canvas
+
     def __init__(self, terminal: Terminal, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.terminal = terminal
+        super().__init__(terminal, id)
         self.overlays = True
         self._painter = painter.Painter(terminal.renderer, terminal.fine)
-        self._view: View | None = None
+        self._view: Drawn | None = None
         self._message: Sequence[tuple[str, bool]] = ()
         self._camera = Camera()
         self._fitting = True
         self._extent = Rect(0, 0, 1, 1)
-        self._cells: Cells | None = None
-        self._strips: list[Strip] = []
         self._pressed = False
 
     # -- what to show ---------------------------------------------------------------------------------------
 
-    def open(self, view: View) -> None:
+    def open(self, view: Drawn) -> None:
         """Show a view from now on, all of it."""
         self._view, self._message, self._fitting = view, (), True
+
+    def show(self, view: Drawn) -> None:
+        """Show another view through the same camera."""
+        self._view, self._message = view, ()
 
     def say(self, lines: Sequence[tuple[str, bool]]) -> None:
         """Show lines of text instead of a view; those marked True are bold."""
@@ -67,6 +74,12 @@ class Canvas(Widget):
         self.terminal = replace(self.terminal, renderer=renderer)
         self._painter = painter.Painter(renderer, self.terminal.fine)
 
+    def look_as(self, other: Canvas) -> None:
+        """Show the same part in the same way as another canvas."""
+        self._camera, self._fitting, self.overlays = other._camera, other._fitting, other.overlays
+        if self.terminal != other.terminal:
+            self.use(other.terminal.renderer)
+
     def fit(self) -> None:
         """Show the whole scene."""
         self._fitting = True
@@ -74,16 +87,16 @@ class Canvas(Widget):
     def reveal(self, region: Rect) -> None:
         """Show a region of the scene: zoom to it in pictures, scroll to it in text."""
         if self._is_text:
-            self._camera = self._camera.revealing(region, self._extent, self._cells_size)
+            self._camera = self._camera.revealing(region, self._extent, self.room)
         else:
-            self._camera = Camera.fitting(region, self._cells_size)
+            self._camera = Camera.fitting(region, self.room)
         self._fitting = False
 
     def zoom(self, factor: float, column: float | None = None, row: float | None = None) -> None:
         """Zoom about a place in cells, the middle by default; text has one size."""
         if self._is_text:
             return
-        size = self._cells_size
+        size = self.room
         whole = Camera.fitting(self._extent, size).scale
         column, row = size.columns / 2 if column is None else column, size.rows / 2 if row is None else row
         self._camera = self._camera.zoomed(factor, column, row, 2 * whole)
@@ -91,7 +104,7 @@ class Canvas(Widget):
 
     def pan(self, across: int, down: int) -> None:
         """Move over the scene, by an eighth of it in pictures, by lines in text."""
-        size = self._cells_size
+        size = self.room
         if self._is_text:
             self._camera = self._camera.scrolled(across * _WHEEL, down * _WHEEL, self._extent, size)
         else:
@@ -100,18 +113,19 @@ class Canvas(Widget):
         self._fitting = False
 
     @property
-    def _is_text(self) -> bool:
-        return self._camera.aspect == 1
+    def part(self) -> Rect:
+        """The part of the scene that is to be seen."""
+        return self._extent if self._fitting else self._camera.region(self.room)
 
     @property
-    def _cells_size(self) -> Size:
-        return Size(self.size.width, self.size.height)
+    def _is_text(self) -> bool:
+        return self._camera.aspect == 1
 
     # -- painting -------------------------------------------------------------------------------------------
 
     def rebuild(self) -> bool:
         """Paint the scene, and have Textual refresh the rows that changed; False where there is no room to paint."""
-        size = self._cells_size
+        size = self.room
         if not size.columns or not size.rows:
             return False
         if self._view is None:
@@ -119,19 +133,10 @@ class Canvas(Widget):
         else:
             scene = self._scene(self._view, size)
             cells = self._painter.paint(scene, self._camera, size, self.overlays)
-        changed = cells.changed_rows(self._cells)
-        if len(self._strips) != cells.rows:
-            self._strips = [Strip.blank(size.columns)] * cells.rows
-        self._cells = cells
-        if len(changed):
-            made = strip.strips(cells[changed], self.terminal.depth, self.terminal.tolerance)
-            for row, new in zip(changed.tolist(), made, strict=True):
-                self._strips[row] = new
-            blocks = np.split(changed, np.flatnonzero(np.diff(changed) > 1) + 1)
-            self.refresh(*(Region(0, int(b[0]), size.columns, len(b)) for b in blocks))
+        self.put(cells)
         return True
 
-    def _scene(self, view: View, size: Size) -> Scene:
+    def _scene(self, view: Drawn, size: Size) -> Scene:
         region = None if self._fitting else self._camera.region(size)
         scene = view.scene(Viewport(size, region, self._camera.scale))
         text = bool(scene.rows) and not scene.pictures
@@ -144,20 +149,9 @@ class Canvas(Widget):
         # The view steps by the camera's unit, which a picture decides only once its extent is known.
         return scene if self._camera.scale == before else view.scene(Viewport(size, None, self._camera.scale))
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The rows in `crop`, past Textual's cache, which would take every row apart into Segments."""
-        if not strip.usable():
-            return super().render_lines(crop)
-        return [self.render_line(y).crop(crop.x, crop.right) for y in crop.line_range]
-
-    def render_line(self, y: int) -> Strip:
-        """One row as it was last built."""
-        row = self._strips[y] if y < len(self._strips) else None
-        return row if row is not None and row.cell_length == self.size.width else Strip.blank(self.size.width)
-
     def on_resize(self) -> None:
         """Ask to be built for the new size."""
-        self.post_message(self.Moved())
+        self.post_message(self.Moved(self))
 
     # -- the pointer ----------------------------------------------------------------------------------------
 
@@ -210,4 +204,4 @@ class Canvas(Widget):
             self.pan(down, across)
         else:
             self.pan(across, down)
-        self.post_message(self.Moved())
+        self.post_message(self.Moved(self))

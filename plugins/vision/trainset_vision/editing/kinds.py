@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from trainset.core.model import Annotation, Task
@@ -49,7 +50,7 @@ class Kinds:
     def draw(self, annotation: Annotation, look: Look) -> list[Shape | Tint]:
         """It on the picture."""
         kind = self.of(annotation)
-        return list(kind.draw(annotation, look)) if kind else []
+        return [replace(drawn, of=annotation.id) for drawn in kind.draw(annotation, look)] if kind else []
 
 
 def parted(drawn: Iterable[Shape | Tint]) -> tuple[list[Shape], list[Tint]]:

@@ -88,7 +88,8 @@ class ImageModel:
     def _run(self, batch: Sequence[Prepared]) -> list[Output]:
         tensors = [tensor for tensor, _ in batch]
         size = self.session.batch or len(tensors)
-        stacked = np.stack(tensors + [np.zeros_like(tensors[0])] * (size - len(tensors)))
+        padding = [np.zeros_like(tensors[0])] * (size - len(tensors))
+        stacked = tensors[0][None] if size == 1 else np.stack(tensors + padding)  # a copy of one would gain nothing
         placements = [placement for _, placement in batch]
         parts = self.parts(self.session.run(self.feeds(stacked, placements)), size)
         return list(zip(parts, placements, strict=False))

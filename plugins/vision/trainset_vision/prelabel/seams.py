@@ -16,8 +16,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from trainset_vision.prelabel.candidates import Candidates, joined
 from trainset_vision.prelabel.shapes import Boxes
@@ -113,6 +111,9 @@ def _united(
     found: Candidates, rows: NDArray[np.intp], first: NDArray[np.intp], second: NDArray[np.intp], shapes: Boxes
 ) -> Candidates:
     """The rows, those that pairs connect as one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(first)), (first, second)), shape=(len(found), len(found)))
     _, group = connected_components(graph, directed=False)
     group = group[rows]

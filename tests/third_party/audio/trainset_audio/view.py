@@ -23,7 +23,7 @@ class Waveform(EditorView):
             if isinstance(a, Segment):
                 start, end = (t / self.end * WIDTH for t in a.segment)
                 corners = (Point(start, 1), Point(end, HEIGHT - 1))
-                shapes.append(Shape("box", corners, line.text, line.color, line.selected, line.weak))
+                shapes.append(Shape("box", corners, line.text, line.color, line.selected, line.weak, of=a.id))
         return Scene(place, [Picture(self.picture, place)], shapes=shapes)
 
     def do(self, command, at=None, argument=None):

@@ -1,0 +1,68 @@
+"""What adjudication sees of a dataset: items on which answers stand against each other, and these answers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainset.core.backlog import Backlog
+from trainset.core.comparing import Rival
+from trainset.core.dataset import Dataset, Row
+from trainset.core.desk import ReviewDesk
+from trainset.core.disputes import proposal_of, rivals_of
+from trainset.core.model import Annotation, Item, Task
+
+_AT_A_TIME = 500
+
+
+class Disputes(Backlog):
+    """Items that are disputed, and flagged ones on which several answers stand; `where` narrows them."""
+
+    def __init__(self, dataset: Dataset, task: Task, where: str = "") -> None:
+        narrow = f" and ({where})" if where else ""
+        super().__init__(dataset, task, f"state = disputed, flagged{narrow}")
+
+    def _select(self, db: sqlite3.Connection, task: str) -> NDArray[np.int64]:
+        chosen = super()._select(db, task)
+        flagged = [n for (n,) in db.execute("SELECT item FROM state WHERE task=? AND state='flagged'", (task,))]
+        single: list[int] = []
+        for start in range(0, len(flagged), _AT_A_TIME):
+            rows = list(self._dataset.rows(self._task, numbers=flagged[start : start + _AT_A_TIME]))
+            single += [row.number for row in rows if len(rivals_of(self._dataset, self._task, row)) < 2]
+        return chosen[~np.isin(chosen, single)]
+
+
+class AdjudicationDesk(ReviewDesk):
+    """The `RivalDesk` of one reviewer on one task."""
+
+    def __init__(self, dataset: Dataset, task: Task, handle: str, where: str = "") -> None:
+        super().__init__(dataset, task, handle, where)
+        self._opened: dict[str, Row] = {}
+
+    def versions(self, item: Item) -> Mapping[str, Sequence[Annotation]]:
+        """As for any review; `rivals` are those of this moment."""
+        found = super().versions(item)
+        self._opened[item.key] = self._shown[item.key]
+        return found
+
+    def queue(self) -> Backlog:
+        """What is in dispute (and `where` names), most urgent first."""
+        return Disputes(self._dataset, self.task, self._where)
+
+    def rivals(self, item: Item, *, model: bool = False) -> Sequence[Rival]:
+        """The answers that stand; where there are not two, or with `model`, what is proposed too.
+
+        A decision has an origin only where the proposal was shown, or what was shown started from one.
+        """
+        row = self._opened.get(item.key) or self._row(item)
+        found = rivals_of(self._dataset, self.task, row)
+        proposal = proposal_of(self._dataset, self.task, row) if model or len(found) < 2 else None
+        found += [proposal] if proposal else []
+        if all(rival.origin is None for rival in found):
+            row = replace(row, run=None, said=None)
+        self._shown[item.key] = row
+        return found
