@@ -117,6 +117,107 @@ def test_an_image_whose_annotations_cannot_be_read_is_not_taken_for_empty(tmp_pa
     assert any("images are left out" in p.message for p in problems)
 
 
+@pytest.mark.parametrize("number", [0.0, 1.0])
+def test_whole_numbers_may_be_written_with_a_fraction(tmp_path, context, number):
+    src = instances(
+        tmp_path / "x.json",
+        [annotation(image=5.0, category=7.0, bbox=(1.0, 2, 3.5, 4), id=3.0, iscrowd=number)],
+        categories=((1.0, "screw"), (7.0, "bolt")),
+        images=((5.0, "a.jpg"), (9, "b.jpg")),
+    )
+    assert CocoImporter().classes(src) == [(0, "screw"), (6, "bolt")]
+    items, problems = read(CocoImporter(), src, context)
+    assert [shapes(i.annotations) for i in items] == [[("bolt", (1, 2, 3.5, 4))], []] and not problems
+    assert items[0].annotations[0].attributes == ({"iscrowd": True} if number else {})
+
+
+def test_whole_numbers_with_a_fraction_are_read_in_results(tmp_path, context):
+    instances(tmp_path / "gt.json", [], images=((5.0, "a.jpg"), (9.0, "b.jpg")))
+    src = tmp_path / "results.json"
+    src.write_text(json.dumps([annotation(image=9.0, category=7.0, score=1.0)]))
+    items, problems = read(CocoImporter(), src, context)
+    assert [(i.name, shapes(i.annotations)) for i in items] == [("b.jpg", [("bolt", (1, 2, 3, 4))])] and not problems
+
+
+@pytest.mark.parametrize("broken", [{"iscrowd": 0.5}, {"iscrowd": "0"}, {"category": "screw"}, {"score": "high"}])
+@pytest.mark.parametrize("sound", [[], [annotation()]])
+def test_an_image_with_an_annotation_that_cannot_be_decoded_is_left_out_and_reported(tmp_path, context, broken, sound):
+    src = instances(tmp_path / "x.json", [*sound, annotation(**broken), annotation(image=9)])
+    items, problems = read(CocoImporter(), src, context)
+    assert [i.name for i in items] == ["b.jpg"]
+    said = [f"{p.where}: {p.message}" for p in problems]
+    assert len(said) == 2 and f"annotations[{len(sound)}]" in said[0] and "1 images are left out" in said[1]
+    assert "a.jpg" in said[1]
+
+
+def test_results_of_an_image_are_left_out_where_one_cannot_be_decoded(tmp_path, context):
+    instances(tmp_path / "gt.json", [])
+    src = tmp_path / "results.json"
+    src.write_text(json.dumps([annotation(score=0.5), annotation(score="high"), annotation(image=9, score=0.5)]))
+    items, problems = read(CocoImporter(), src, context)
+    assert [i.name for i in items] == ["b.jpg"]
+    assert any("1 images are left out" in p.message and "a.jpg" in p.message for p in problems)
+
+
+@pytest.mark.parametrize("image", [None, 5.5, [5]])
+def test_no_image_is_taken_for_empty_where_an_annotation_does_not_say_of_which_it_is(tmp_path, context, image):
+    items, problems = read(
+        CocoImporter(), instances(tmp_path / "x.json", [annotation(), annotation(image=image)]), context
+    )
+    assert [i.name for i in items] == ["a.jpg"]
+    assert any("1 images without annotations are left out" in p.message and "b.jpg" in p.message for p in problems)
+
+
+def test_a_task_of_keypoints_takes_the_keypoints_files_of_a_folder(tmp_path, context):
+    folder = tmp_path / "annotations"
+    instances(folder / "instances_val.json", [annotation()], categories=((1, "car"), (2, "person")))
+    src = instances(folder / "person_keypoints_val.json", [annotation(keypoints=[1, 2, 2])])
+    persons = [{"id": 1, "name": "person", "keypoints": ["nose"], "skeleton": []}, {"id": 3, "name": "dog"}]
+    src.write_text(json.dumps(json.loads(src.read_text()) | {"categories": persons}))
+    assert CocoImporter().classes(tmp_path) == [(0, "car"), (1, "person"), (2, "dog")]
+    pose = task("person", type="keypoints")
+    assert CocoImporter().options(tmp_path, pose) == {"points": ["nose"], "edges": []}
+    items, problems = read(CocoImporter(), tmp_path, MemoryContext(pose))
+    assert [(a.label, a.keypoints) for a in items[0].annotations] == [("person", ((1, 2, 2),))] and not problems
+    assert [i.split for i in items] == ["val", "val"]
+    assert shapes(read(CocoImporter(), tmp_path, context)[0][0].annotations) == [("car", (1, 2, 3, 4))]
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("/data/local-files/?d=images/b%20two.jpg", "images/b two.jpg"),
+        ("/data/upload/1/ab12cd34-name.jpg", "name.jpg"),
+        ("images/ab12cd34-name.jpg", "name.jpg"),
+        ("images/b%20two.jpg", "images/b two.jpg"),
+        ("https://host.example/data/upload/1/ab12cd34-name.jpg?x=1", "name.jpg"),
+    ],
+)
+def test_addresses_of_label_studio_are_resolved(tmp_path, context, address, name):
+    src = instances(tmp_path / "in" / "x.json", [annotation()], images=((5, address),))
+    known = replace(context, items=[item(name)])
+    (found,) = read(CocoImporter(), src, known)[0]
+    assert known.find(found.name).key == f"media/{name}" and found.path is None
+    place = tmp_path / "in" / name
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(b"x")
+    (found,) = read(CocoImporter(), src, context)[0]
+    assert found.path == place and found.name == name
+
+
+@pytest.mark.parametrize("name", ["/d/dog/1.jpg", "dog/%31.jpg", "100%/1.jpg"])
+def test_a_name_that_is_no_address_is_not_cut_down_to_its_file_name(tmp_path, context, name):
+    known = replace(context, items=[item("cat/1.jpg")])
+    (found,) = read(CocoImporter(), instances(tmp_path / "x.json", [], images=((5, name),)), known)[0]
+    assert found.name == name and known.find(found.name) is None
+
+
+def test_an_address_that_leads_nowhere_gives_the_name_of_the_upload(tmp_path, context):
+    images = ((5, "/data/upload/1/ab12cd34-name.jpg"), (9, "/data/local-files/?d=../../x%20y.jpg"))
+    items, _ = read(CocoImporter(), instances(tmp_path / "x.json", [], images=images), context)
+    assert [(i.name, i.path) for i in items] == [("name.jpg", None), ("x y.jpg", None)]
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_are_not_finite_are_refused_where_they_stand(tmp_path, context, number):
     src = instances(tmp_path / "x.json", [annotation(), annotation(bbox=(7777, 2, 3, 4), note="a, NaN]")])

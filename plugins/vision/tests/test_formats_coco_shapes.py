@@ -305,9 +305,10 @@ def test_keypoints_come_back_with_names_edges_and_counts(tmp_path):
     items, lost, _ = round_trip(CocoImporter(), CocoExporter(), [row([pet])], tmp_path, ctx)
     (found,) = items["a.jpg"].annotations
     assert (found.keypoints, found.box) == (pet.keypoints, pet.box) and not lost
-    (entry,) = written(tmp_path)["annotations"]
+    document = written(tmp_path, "annotations/person_keypoints_default.json")
+    (entry,) = document["annotations"]
     assert entry["num_keypoints"] == 2 and entry["area"] == 30
-    assert written(tmp_path)["categories"][0]["keypoints"] == list(POINTS)
+    assert document["categories"][0]["keypoints"] == list(POINTS)
     assert CocoImporter().options(tmp_path, Task(name="t", type="keypoints"))["edges"] == [["nose", "paw"]]
 
 
@@ -326,7 +327,8 @@ def test_pycocotools_evaluates_predictions_of_every_kind(tmp_path, type, capsys)
     }[type]
     rows = [row([shape], state="auto-accepted", width=64, height=48)]
     list(CocoExporter().write(rows, tmp_path, context(type)))
-    truth = COCO(str(tmp_path / "annotations" / "instances_default.json"))
+    (of_objects,) = set((tmp_path / "annotations").iterdir()) - {tmp_path / "annotations" / "predictions_default.json"}
+    truth = COCO(str(of_objects))
     found = truth.loadRes(str(tmp_path / "annotations" / "predictions_default.json"))
     evaluation = COCOeval(truth, found, "keypoints" if type == "keypoints" else "segm")
     evaluation.evaluate()

@@ -15,6 +15,7 @@ from trainset_vision.plugin import trainset_prelabelers  # noqa: E402
 
 from trainset.errors import ModelError  # noqa: E402
 from trainset.plugins import PrelabelerSpec  # noqa: E402
+from trainset.plugins.registry import load  # noqa: E402
 
 from . import layouts_kit as kit  # noqa: E402
 from . import test_prelabel_faces as faces  # noqa: E402
@@ -100,7 +101,7 @@ FILES = {
 
 def known(path, asked):
     """The adapters that recognise a file, by falling confidence."""
-    found = [(s.name, r) for s in SPECS if (r := kit.recognise(s.name, path, asked)) is not None]
+    found = [(s.name, r) for s in SPECS if (r := load(s.recognise)(path, asked)) is not None]
     return sorted(((r.confidence, name) for name, r in found), reverse=True)
 
 
@@ -121,7 +122,7 @@ def test_no_adapter_takes_a_file_for_another_type_of_task_in_vain(tmp_path, name
     for kind in ("box", "mask", "polygon", "classify"):
         for spec in SPECS:
             try:
-                found = kit.recognise(spec.name, path, kit.task(kind))
+                found = load(spec.recognise)(path, kit.task(kind))
             except ModelError:
                 continue
             if found is not None and not found.questions:

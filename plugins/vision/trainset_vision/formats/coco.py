@@ -19,7 +19,7 @@ from trainset.plugins import ImportContext, Imported, Problem, Recognition
 from trainset_vision.annotations import Box
 from trainset_vision.formats import coco_json as coco
 from trainset_vision.formats.coco_images import ByImage
-from trainset_vision.formats.coco_places import Places
+from trainset_vision.formats.coco_places import Places, known_as
 from trainset_vision.formats.coco_shapes import (
     Left,
     Maker,
@@ -38,6 +38,8 @@ __all__ = ["CocoExporter", "CocoImporter"]
 
 _EXACT = 1 << 53
 _NUMBERING = 9999
+_UNREAD = "images are left out, since annotations of theirs cannot be read"
+_DOUBTFUL = "images without annotations are left out, since annotations that cannot be read may be of any image"
 _IDS = [f"a{n}" for n in range(1, 1025)]
 
 
@@ -56,24 +58,29 @@ class CocoImporter:
     def classes(self, src: Path) -> Sequence[tuple[int | None, str]]:
         """The categories in the file's order. The index is the id minus one, or the id where one is 0.
 
-        There is none where ids are negative, or so large that they are no numbering.
+        There is none where ids are negative, or so large that they are no numbering. In a folder the categories of its
+        keypoints files follow, without an index where another one has it.
         """
+        files = [path for path, _ in _files(src)]
+        others = [path for path, _ in _files(src, keypoints=True) if path not in files]
+        more = [category for path in others for category in coco.read_names(path).categories]
         found: dict[int, str] = {}
-        for path, _ in _files(src):
-            for category in self._categories(path):
-                found.setdefault(category.id, category.name)
+        for category in [*(category for path in files for category in self._categories(path)), *more]:
+            found.setdefault(category.id, category.name)
         first = min(found, default=1)
         numbered = first >= 0 and max(found, default=0) <= _NUMBERING
         names: dict[str, int | None] = {}
         for number, name in found.items():
             names.setdefault(name, number - min(first, 1) if numbered else None)
+        for category in more:
+            names.setdefault(category.name, None)
         return [(index, name) for name, index in names.items()]
 
     def options(self, src: Path, task: Task) -> Mapping[str, Any]:
         """For a task of keypoints the `points` and `edges` of the first category that names its points."""
         if task.type != "keypoints":
             return {}
-        for path, _ in _files(src):
+        for path, _ in _files(src, keypoints=True):
             for category in self._categories(path):
                 if names := points_of(category):
                     edges = [[names[a - 1], names[b - 1]] for a, b in edges_of(category, len(names))]
@@ -83,7 +90,7 @@ class CocoImporter:
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
         """An item for each listed image (for each image with results); those without annotations have nothing on them."""
         places = Places(src)
-        for path, split in _files(src):
+        for path, split in _files(src, keypoints=context.task.type == "keypoints"):
             if coco.looks_like(path) == "results":
                 yield from _read_results(path, context)
             else:
@@ -95,7 +102,7 @@ class CocoImporter:
             if self._at_hand is None or self._at_hand[0] != path:
                 self._at_hand = (path, coco.read_instances(path))
             return self._at_hand[1].listing.categories
-        beside = _beside(path, {result.image_id for result in coco.read_results(path)[0]})
+        beside = _beside(path, {result.image_id for result in coco.read_results(path).listing.annotations})
         return beside.categories if beside is not None else ()
 
     def _instances(self, path: Path) -> coco.Read:
@@ -105,24 +112,28 @@ class CocoImporter:
         return kept[1] if kept is not None and kept[0] == path else coco.read_instances(path)
 
 
-def _instances_in(folder: Path) -> list[Path]:
-    """The instances files in a folder, or else its keypoints files: in data sets of COCO's own they list the same persons,
-    and captions files the same images."""
+def _instances_in(folder: Path, *, keypoints: bool = False) -> list[Path]:
+    """The instances files in a folder (for `keypoints` its keypoints files), or else what there is: in data sets of COCO's
+    own both list the same persons, and captions files the same images."""
     found = [
         path
         for pattern in ("*.json", "annotations/*.json", "*/_annotations.coco.json")
         for path in sorted(folder.glob(pattern))
         if coco.looks_like(path) == "instances" and not path.name.startswith("captions_")
     ]
-    named = {path.parent for path in found if path.name.startswith("instances")}
-    return [path for path in found if path.name.startswith("instances") or path.parent not in named]
+    wanted: dict[Path, str] = {}
+    for kind in ("person_keypoints", "instances") if keypoints else ("instances",):
+        for path in found:
+            if path.name.startswith(kind):
+                wanted.setdefault(path.parent, kind)
+    return [path for path in found if path.name.startswith(wanted.get(path.parent, ""))]
 
 
-def _files(src: Path) -> list[tuple[Path, str | None]]:
+def _files(src: Path, *, keypoints: bool = False) -> list[tuple[Path, str | None]]:
     """The files to read and the splits that their names tell."""
     if not src.is_dir():
         return [(src, _split(src))]
-    found = _instances_in(src)
+    found = _instances_in(src, keypoints=keypoints)
     if not found:
         raise TrainsetError(f"{src}: no COCO instances file is in this folder", hint="name the JSON file itself")
     return [(path, _split(path)) for path in found]
@@ -147,27 +158,33 @@ def _read_instances(
             yield Problem(path.name, f"category {category.id} is both {names[category.id]!r} and {category.name!r}")
     images: dict[coco.Id, _Image] = {}
     files: set[str] = set()
+    locate = places.of(path)
     for image in listing.images:
-        if image.id in images or image.file_name in files:
+        name, place = known_as(image.file_name, locate, context)
+        if image.id in images or name in files:
             yield Problem(path.name, f"image {image.id} ({image.file_name}) is listed twice: the first one counts")
             continue
-        files.add(image.file_name)
-        images[image.id] = _Image(image.file_name, _size(image))
+        files.add(name)
+        images[image.id] = _Image(name, _size(image), place)
     reader = _Reader(path.name, listing.categories, listing.annotations, task, maker(task, listing.categories))
     objects = ByImage(listing.annotations)
     reader.count_strangers(objects, images)
     captions = _captions_beside(path) if _takes_captions(task) else {}
-    locate = places.of(path)
     for image_id, one in images.items():
+        if image_id in found.unread:
+            reader.tally.add(_UNREAD, one.name)
+            continue
         its, problems = objects.of(image_id), list[Problem]()
         shapes = reader.read(its, one, problems)
         yield from problems
-        if shapes or not its:
+        if not its and None in found.unread:
+            reader.tally.add(_DOUBTFUL, one.name)
+        elif shapes or not its:
             told = captions.get(image_id)
             yield Imported(
                 name=one.name,
                 annotations=shapes,
-                path=locate(one.name),
+                path=one.path,
                 meta={"width": one.size[1], "height": one.size[0]} if one.size else {},
                 split=split,
                 attributes={CAPTION: "\n".join(told)} if told else {},
@@ -179,8 +196,9 @@ def _read_results(path: Path, context: ImportContext) -> Iterator[Imported | Pro
     """Results name images by id. The names are those of an instances file beside it that lists all of these images;
     else an item is found by the result's `file_name`, or by a file name that is the id, with or without leading zeros.
     """
-    results, found = coco.read_results(path)
-    yield from found
+    found = coco.read_results(path)
+    results = found.listing.annotations
+    yield from found.problems
     beside = _beside(path, {result.image_id for result in results})
     if beside is None:
         categories: Sequence[coco.Category] = [coco.Category(x.index + 1, x.title) for x in context.task.labels]
@@ -191,7 +209,8 @@ def _read_results(path: Path, context: ImportContext) -> Iterator[Imported | Pro
     images: dict[coco.Id, _Image] = {}
     for image_id, named in {result.image_id: result.file_name for result in reversed(results)}.items():
         if (image := listed.get(image_id)) is not None:
-            images[image_id] = _Image(image.file_name, _size(image))
+            name, _ = known_as(image.file_name, lambda _: None, context)
+            images[image_id] = _Image(name, _size(image))
             continue
         name, item = match(context, _names_of(image_id, named))
         if item is not None:
@@ -200,7 +219,11 @@ def _read_results(path: Path, context: ImportContext) -> Iterator[Imported | Pro
     objects = ByImage(results)
     reader.count_strangers(objects, images)
     for image_id in dict.fromkeys(result.image_id for result in results):
-        if (one := images.get(image_id)) is not None:
+        if (one := images.get(image_id)) is None:
+            continue
+        if image_id in found.unread:
+            reader.tally.add(_UNREAD, one.name)
+        else:
             problems: list[Problem] = []
             shapes = reader.read(objects.of(image_id), one, problems)
             yield from problems
@@ -247,6 +270,7 @@ class _Image(Struct, gc=False):
 
     name: str
     size: Size | None
+    path: Path | None = None
 
 
 class _Reader:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ T = TypeVar("T")
 Id = int | str
 NOTHING = Raw(b"")
 
+_WHOLE = re.compile(rb"(-?\d+)\.0+")
 _CONSTANT = re.compile(rb'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)', re.DOTALL)
 
 
@@ -61,6 +63,10 @@ class Object(Struct, gc=False):
     attributes: dict[str, Any] | None = None
     segmentation: Raw = NOTHING
     keypoints: Raw = NOTHING
+
+
+class _Of(Struct):
+    image_id: Id
 
 
 class Listing(Struct):
@@ -117,10 +123,14 @@ def looks_like(path: Path) -> str | None:
 
 @dataclass(frozen=True)
 class Read:
-    """What a file lists, and which elements of it could not be decoded."""
+    """What a file lists, and which elements of it could not be decoded.
+
+    `unread` are the images of annotations that could not be: None where such an annotation does not say of which it is.
+    """
 
     listing: Listing
     problems: Sequence[Problem] = ()
+    unread: AbstractSet[Id | None] = frozenset()
 
 
 def read_instances(path: Path) -> Read:
@@ -139,10 +149,10 @@ def _one_by_one(path: Path) -> Read:
     except msgspec.ValidationError as error:
         raise _not_coco(path, error) from error
     problems: list[Problem] = []
-    images = _elements(path, "images", found.images, Image, problems)
-    categories = _elements(path, "categories", found.categories, Category, problems)
-    annotations = _elements(path, "annotations", found.annotations, Object, problems)
-    return Read(Listing(images, categories, annotations), problems)
+    images, _ = _elements(path, "images", found.images, Image, problems)
+    categories, _ = _elements(path, "categories", found.categories, Category, problems)
+    annotations, refused = _elements(path, "annotations", found.annotations, Object, problems)
+    return Read(Listing(images, categories, annotations), problems, set(map(_image_of, refused)))
 
 
 def read_captions(path: Path) -> list[Caption]:
@@ -154,11 +164,11 @@ def read_captions(path: Path) -> list[Caption]:
     return found
 
 
-def read_results(path: Path) -> tuple[list[Object], list[Problem]]:
-    """The entries of a results file, and which could not be decoded."""
+def read_results(path: Path) -> Read:
+    """The entries of a results file, as annotations of images that are not listed."""
     with collector_paused():
         try:
-            return _decode(path, _data(path), list[Object]), []
+            return Read(Listing([], [], _decode(path, _data(path), list[Object])))
         except msgspec.ValidationError:
             pass
         try:
@@ -166,15 +176,16 @@ def read_results(path: Path) -> tuple[list[Object], list[Problem]]:
         except msgspec.ValidationError as error:
             raise _not_coco(path, error) from error
         problems: list[Problem] = []
-        return _elements(path, "", found, Object, problems), problems
+        results, refused = _elements(path, "", found, Object, problems)
+        return Read(Listing([], [], results), problems, set(map(_image_of, refused)))
 
 
 def read_names(path: Path) -> Listing:
     """The images and categories of a file; its annotations are passed over."""
     try:
         found = _decode(path, _data(path), _Names)
-    except msgspec.ValidationError as error:
-        raise _not_coco(path, error) from error
+    except msgspec.ValidationError:
+        return _one_by_one(path).listing
     return Listing(found.images, found.categories)
 
 
@@ -205,15 +216,38 @@ def _quoted(found: re.Match[bytes]) -> bytes:
     return token if token.startswith(b'"') else b'"%b"' % token
 
 
-def _elements(path: Path, field: str, found: list[Raw], kind: type[T], problems: list[Problem]) -> list[T]:
+def _elements(
+    path: Path, field: str, found: list[Raw], kind: type[T], problems: list[Problem]
+) -> tuple[list[T], list[Raw]]:
+    """The elements that can be decoded, and those that cannot, which also join `problems`."""
     decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(kind)
     sound: list[T] = []
+    refused: list[Raw] = []
     for index, raw in enumerate(found):
         try:
-            sound.append(decoder.decode(raw))
+            try:
+                sound.append(decoder.decode(raw))
+            except msgspec.ValidationError:
+                sound.append(decoder.decode(_whole(raw)))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             problems.append(Problem(f"{path.name}: {field}[{index}]", str(error)))
-    return sound
+            refused.append(raw)
+    return sound, refused
+
+
+def _whole(element: Raw) -> bytes:
+    """An element with its own whole numbers as integers: tools that keep their tables in pandas write `"iscrowd": 0.0`."""
+    fields = msgspec.json.decode(element, type=dict[str, Raw])
+    plain = {name: _WHOLE.fullmatch(bytes(value)) for name, value in fields.items()}
+    return msgspec.json.encode({name: Raw(found[1]) if (found := plain[name]) else raw for name, raw in fields.items()})
+
+
+def _image_of(element: Raw) -> Id | None:
+    """The image that an annotation is of, as far as that can be told of one that cannot be decoded."""
+    try:
+        return msgspec.json.decode(_whole(element), type=_Of).image_id
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _not_coco(path: Path, error: msgspec.ValidationError) -> TrainsetError:

@@ -24,7 +24,8 @@ CAPTION = "caption"
 
 
 class CocoExporter:
-    """Writes `annotations/instances_default.json`, or `instances_<split>.json` for each split that was asked for by name.
+    """Writes `annotations/instances_default.json`, or `instances_<split>.json` for each split that was asked for by name;
+    for keypoints `person_keypoints_….json`, where readers look for them.
 
     Images are placed in `images/`. Proposals and auto-accepted objects that have scores also go to a results file
     beside, `predictions_<split>.json`, and captions to `captions_<split>.json`, with the same ids.
@@ -39,6 +40,7 @@ class CocoExporter:
         """One pass over the rows; memory does not grow with them."""
         labels, skeleton = Labels(context.task), skeleton_of(context.task)
         shapes: Filter[Annotation] = Filter(_Shape, labels, self.losses)  # type: ignore[arg-type]
+        kind = "person_keypoints" if context.task.type == "keypoints" else "instances"
         files: dict[str | None, _File] = {}
         with ExitStack() as stack:
             for number, row in enumerate(rows, 1):
@@ -53,20 +55,16 @@ class CocoExporter:
                     yield Loss("size", row.item.key)
                 split = row.split if context.splits else None
                 if split not in files:
-                    files[split] = _File(_path(dest, split), stack)
+                    files[split] = _File(dest, kind, split, stack)
                 yield from files[split].add(number, row, size, objects)
                 if isinstance(captions, str):
                     files[split].describe(number, captions)
                 context.place(row.item, dest / "images" / row.name)
-            for file in files.values() or [_File(_path(dest, None), stack)]:
+            for file in files.values() or [_File(dest, kind, None, stack)]:
                 file.finish(context.task.name, labels.listed(), skeleton)
 
 
 _Shape = Box | Polygon | Mask | Keypoints
-
-
-def _path(dest: Path, split: str | None) -> Path:
-    return dest / "annotations" / f"instances_{'default' if split is None else split_folder(split, '')}.json"
 
 
 class _Array:
@@ -85,10 +83,11 @@ class _Array:
 
 
 class _File:
-    def __init__(self, path: Path, stack: ExitStack) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._stack = path, stack
-        self._out: IO[bytes] = stack.enter_context(path.open("wb"))
+    def __init__(self, dest: Path, kind: str, split: str | None, stack: ExitStack) -> None:
+        self._folder, self._stack = dest / "annotations", stack
+        self._subset = "default" if split is None else split_folder(split, "")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._out = self._open(kind)
         self._out.write(b'{"images":')
         self._images = _Array(self._out)
         self._annotations = self._spool()
@@ -96,8 +95,11 @@ class _File:
         self._described: tuple[_Array, _Array] | None = None
         self._image: dict[str, Any] = {}
 
+    def _open(self, kind: str) -> IO[bytes]:
+        return self._stack.enter_context((self._folder / f"{kind}_{self._subset}.json").open("wb"))
+
     def _spool(self) -> _Array:
-        return _Array(self._stack.enter_context(tempfile.TemporaryFile(dir=self._path.parent)))
+        return _Array(self._stack.enter_context(tempfile.TemporaryFile(dir=self._folder)))
 
     def add(
         self, number: int, row: Labelled, size: tuple[int, int] | None, objects: Sequence[tuple[Label, Annotation]]
@@ -128,8 +130,7 @@ class _File:
     def describe(self, number: int, captions: str) -> None:
         """The captions of the image that was added last, a line each."""
         if self._described is None:
-            name = self._path.name.replace("instances_", "captions_")
-            out = self._stack.enter_context(self._path.with_name(name).open("wb"))
+            out = self._open("captions")
             out.write(b'{"images":')
             self._described = _Array(out), self._spool()
         images, told = self._described
@@ -139,8 +140,7 @@ class _File:
 
     def _result(self, entry: Mapping[str, Any]) -> None:
         if self._results is None:
-            name = self._path.name.replace("instances_", "predictions_")
-            self._results = _Array(self._stack.enter_context(self._path.with_name(name).open("wb")))
+            self._results = _Array(self._open("predictions"))
         self._results.add(entry)
 
     def finish(self, task: str, labels: Sequence[Label], skeleton: Skeleton) -> None:
