@@ -439,6 +439,22 @@ def test_what_the_model_proposed_can_be_shown_too():
     assert len(s.comparison.panes) == 2
 
 
+def test_after_undo_the_model_is_shown_and_hidden_as_before():
+    s = adjudicate(Disputed(model=Rival("yolo (model)", annotations=(span("p1", 0, 20),))))
+    s.command("pick", 1)
+    s.command("model")
+    s.undo()
+    assert len(s.comparison.panes) == 2
+    s.command("model")
+    assert len(s.comparison.panes) == 3
+    desk = Disputed()
+    s = adjudicate(desk)
+    s.command("model")
+    desk.model = Rival("yolo (model)", annotations=(span("p1", 0, 20),))
+    s.command("model")
+    assert len(s.comparison.panes) == 3
+
+
 def test_the_views_own_keys_look_and_never_edit():
     s = adjudicate(Disputed())
     s.command("slice")

@@ -3,14 +3,13 @@
 import json
 import subprocess
 
+import nibabel
 import numpy as np
 import pytest
 
 import trainset as api
 
 from .command import trainset
-
-nibabel = pytest.importorskip("nibabel")
 
 
 @pytest.fixture

@@ -85,6 +85,25 @@ def test_media_outside_become_a_source_of_this_machine(parts, tmp_path):
     assert str(tmp_path) not in (parts / "trainset.toml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('sources = "here"', "sources: expected a table, got text"),
+        ("[sources]\nmedia = 3", "[sources] media: expected text, got a whole number"),
+        ("sources = ", "local.toml"),
+    ],
+)
+def test_a_broken_local_file_is_named(parts, tmp_path, text, says):
+    folder = parts / ".git" / "trainset"
+    folder.mkdir(exist_ok=True)
+    (folder / "local.toml").write_text(text)
+    picture(tmp_path / "elsewhere" / "x.png", (3, 3, 9, 9))
+    told = trainset("add", tmp_path / "elsewhere", cwd=parts, code=1).err
+    assert says in told and "local.toml" in told
+    assert says in trainset("prelabel", cwd=parts, code=1).err
+    assert (folder / "local.toml").read_text() == text
+
+
 # -- prelabel, route, decide, reopen -----------------------------------------------------------------------------
 
 
@@ -189,6 +208,12 @@ def test_decide_reads_lines_and_prints_one_for_each_durable_decision(parts):
     assert [x["item"] for x in said.lines()] == ["media/p0.png", "media/p1.png"]
 
 
+def test_decide_names_a_line_that_is_nested_too_deeply(parts, tmp_path):
+    file = tmp_path / "said.jsonl"
+    file.write_text('{"item": "media/p0.png", "verdict": "corrected", "annotations": ' + "[" * 100_000)
+    assert "line 1" in trainset("decide", "--from", file, cwd=parts, code=2).err
+
+
 @pytest.mark.parametrize(
     ("annotations", "word"),
     [
@@ -272,6 +297,16 @@ def test_reviewed_empty_and_auto_accepted_travel_in_the_sidecar(parts, tmp_path)
         trainset("init", again, "--modality", "vision", "--task", "parts:box:screw,nut", cwd=tmp_path)
         trainset("import", name, tmp_path / name, cwd=again)
         assert {f"media/{k.rpartition('/')[2]}": s for k, s in states(again).items()} == before
+
+
+def test_a_sidecar_that_cannot_be_read_says_nothing(parts, tmp_path):
+    correct(parts, "media/p0.png", NUT)
+    trainset("export", "coco", tmp_path / "out", cwd=parts)
+    (tmp_path / "out" / "trainset.json").write_text('{"more": ' + "[" * 100_000)
+    again = tmp_path / "again"
+    trainset("init", again, "--modality", "vision", "--task", "parts:box:screw,nut", cwd=tmp_path)
+    trainset("import", "coco", tmp_path / "out", cwd=again)
+    assert states(again) == {"media/p0.png": "reviewed"}
 
 
 def test_predictions_are_imported_as_a_run_and_only_once(parts, tmp_path):
@@ -431,7 +466,6 @@ def test_links_that_lead_to_themselves_stop_nothing(parts):
 
 
 def test_a_model_with_names_is_mapped_by_index_through_a_table(tmp_path):
-    pytest.importorskip("onnxruntime")
     from trainset_vision.demo import belt
 
     root = tmp_path / "parts"

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from trainset.core.adjudicating import AdjudicationSession
 from trainset.core.adjudication_desk import AdjudicationDesk
 from trainset.core.context import TaskContext
+from trainset.core.desk import ReviewDesk
 from trainset.core.disputes import rivals_of
 from trainset.plugins.registry import load
 from trainset.workspace import Workspace
@@ -156,6 +158,49 @@ def test_a_models_version_that_was_shown_is_an_origin(dataset):
     session.take(2)
     made, _ = dataset.decision(dataset.row("n/1", task(dataset)).answer[0])
     assert made.origin is not None
+
+
+def test_what_is_said_of_one_object_is_a_version_to_review(dataset):
+    add(dataset, "n/1")
+    propose(dataset, {"n/1": ("a", 0.5)})
+    row = dataset.row("n/1", task(dataset))
+    on_one(dataset, row, "ana", "a")
+    on_one(dataset, row, "ben", "b")
+    assert dataset.states("kinds") == {"n/1": "disputed"}
+    found = ReviewDesk(dataset, task(dataset), "cy").versions(row.item)
+    first, second, model = found.items()
+    assert first[0].startswith("ana ") and second[0].startswith("ben ") and model[0].startswith("m ")
+    assert [a.label for a in (*first[1], *second[1])] == ["a", "b"]
+
+
+def test_two_answers_of_one_reviewer_are_two_versions(dataset):
+    add(dataset, "n/1")
+    row = dataset.row("n/1", task(dataset))
+    for label in ("a", "b"):
+        decide_blindly(dataset, row, "ana", label)
+    found = ReviewDesk(dataset, task(dataset), "cy").versions(row.item)
+    assert sorted(a.label for said in found.values() for a in said) == ["a", "b"]
+
+
+def test_what_is_said_of_an_object_is_completed_by_the_proposal_that_it_is_of(dataset):
+    add(dataset, "n/1")
+    propose(dataset, {"n/1": ("a", 0.5)}, model="old")
+    on_one(dataset, dataset.row("n/1", task(dataset)), "ana", "c")
+    propose(dataset, {"n/1": ("b", 0.5)}, model="new")
+    file = dataset.root / "trainset.toml"
+    file.write_text(file.read_text().replace("[tasks.kinds]", '[tasks.kinds]\npropose = ["new"]'))
+    dataset.reload()
+    row = replace(dataset.row("n/1", task(dataset)), live=(), seen=())
+    on_one(dataset, row, "ben", "b")
+    assert told(dataset) == [("ana", "corrected", ["c"]), ("ben", "corrected", ["b"])]
+    assert len({rival.origin for rival in rivals(dataset)}) == 2
+
+
+def on_one(dataset, row, who, label):
+    """A decision on the one object that is proposed, in sight of nothing but the row as it was."""
+    session = recorder(dataset, who)
+    session.decide(row, "corrected", answer(label), object="p1")
+    session.close()
 
 
 # -- with the installed plugins ------------------------------------------------------------------------------

@@ -150,6 +150,7 @@ def test_overlays_can_be_left_out_and_odd_shapes_draw_nothing():
     plain = pixels()
     assert (pixels(Shape("box", (Point(1, 1), Point(9, 9))), overlays=False) == plain).all()
     odd = [Shape("points", ()), Shape("box", (Point(float("nan"), 0), Point(1, 1)), "nan"), Shape("line", ())]
+    odd.append(Shape("box", (Point(10, 10),)))
     assert (pixels(*odd) == plain).all()
 
 

@@ -60,11 +60,11 @@ def drive(script, desk=None, view=Thumb, size=(200, 50), min_look=0.0, **options
 
 
 async def settled(app, pilot):
-    """Until every thumbnail of the page was painted."""
+    """Until every thumbnail of the page was painted, where there is room for any."""
     for _ in range(200):
         await pilot.pause(0.01)
-        session = app.session
-        if app.screen.__class__.__name__ != "GridScreen" or not session.page or session._shown_at is not None:
+        session, grid = app.session, app.screen.__class__.__name__ == "GridScreen"
+        if not grid or app.screen.too_small or not session.page or session._shown_at is not None:
             break
     await pilot.pause()
 

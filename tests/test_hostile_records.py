@@ -10,7 +10,7 @@ from trainset.core.jsonl import JsonlExporter
 from trainset.core.verify import Summary, verify
 
 from .command import trainset
-from .kit import add, decide, label_file, states, task
+from .kit import add, decide, git, label_file, states, task
 
 ANSWER = b'[{"type":"class","id":"a1","label":"a"}]'
 
@@ -157,5 +157,7 @@ def test_show_names_what_it_cannot_read(boxes):
 
 
 def test_a_commit_takes_what_is_chained_and_counts_what_it_cannot_read(boxes):
-    forge(boxes, "decisions", b'{"item":"media/q.png","verdict":5}')
+    path = forge(boxes, "decisions", b'{"item":"media/q.png","verdict":5}')
     trainset("commit", cwd=boxes)
+    assert path in git(boxes, "ls-tree", "-r", "--name-only", "HEAD").splitlines()
+    assert "1 unreadable" in git(boxes, "log", "-1", "--format=%b")

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from trainset.core.committing import commit
-from trainset.core.index import Index
+from trainset.core.engine import predicted
+from trainset.core.index import ChangedError, Index, cache
 from trainset.core.index.following import Follower
 from trainset.core.journal import seal
-from trainset.core.model import Item, ItemRecord
+from trainset.core.model import Item, ItemRecord, ModelHeader
 from trainset.core.routing import Router
 from trainset.core.tree import WorkTree
 from trainset.errors import RecordError, TrainsetError
@@ -217,9 +218,7 @@ class Working(RuleBasedStateMachine):
 
 
 TestWorking = Working.TestCase
-TestWorking.settings = settings(
-    max_examples=15, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestWorking.settings = settings(max_examples=15, stateful_step_count=12, suppress_health_check=list(HealthCheck))
 
 
 # -- what is read ----------------------------------------------------------------------------------------------
@@ -570,7 +569,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.tuples(st.booleans(), STEPS), max_size=12))
 def test_two_clones_come_to_the_same_states_in_whatever_order_they_worked_and_merged(steps):
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -614,3 +613,26 @@ def test_two_clones_come_to_the_same_states_in_whatever_order_they_worked_and_me
             said.append({name: rows for name, rows in clone.index.dump().items() if name != "file"})
             assert clone.index.dump()["file"] == rebuilt(clone)["file"], root
         assert said[0] == said[1] == said[2] == said[3]
+
+
+def test_what_a_run_is_said_to_follow_counts_also_where_the_refresh_that_read_it_came_to_nothing(dataset, monkeypatch):
+    add(dataset, "n/1", "n/2")
+    for run in ("01B", "01A"):
+        propose(dataset, {"n/1": ("a", 0.5)}, run=run)
+    model = ModelHeader(name="m", digest="m", prelabeler="test")
+    writer = dataset.writer(dataset.header("runs", task(dataset), run="01B", follows=("01A",), model=model))
+    writer.append([predicted(dataset, "n/2", [])[1]])
+    writer.close()
+    fold, tried = cache.fold_states, []
+
+    def interrupted(*args):
+        tried.append(args)
+        if len(tried) == 1:
+            raise ChangedError("a file changed")
+        fold(*args)
+
+    monkeypatch.setattr(cache, "fold_states", interrupted)
+    dataset.index.refresh()
+    assert len(tried) == 2
+    assert dataset.row("n/1", task(dataset)).run == "01B"
+    assert same(dataset)

@@ -223,7 +223,7 @@ def _committed_ids(root):
 
 
 @pytest.mark.usefixtures("committed")
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(blows=st.lists(st.sampled_from(BLOWS[:-1]), max_size=5))
 def test_a_writer_survives_any_series_of_blows(root, places, repository, blows):
     writer = Writer(places, repository, HEADER)

@@ -59,7 +59,7 @@ annotations = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(annotations, attributes, texts, st.none() | texts, st.sampled_from([None, "train", "val"]))
 def test_everything_comes_back(marks, about, key, note, split):
     marks = [type(m)(**{f: getattr(m, f) for f in m.__struct_fields__} | {"id": f"x{i}"}) for i, m in enumerate(marks)]

@@ -48,6 +48,7 @@ def test_the_file_says_how_it_looks_and_which_keys_there_are(write):
     [
         ('[display]\nglyphs = "octant"\n', "config.toml: [display] glyphs"),
         ("[display]\nrenderer = 1\n", "config.toml: [display] renderer: there is no such setting"),
+        ("[display]\nbytes = -1\n", "config.toml: [display] bytes"),
         ("[keys.item]\naccept = 3\n", "config.toml: [keys.item] accept"),
         ("[keys]\nmove = 'h'\n", "config.toml: [keys] move"),
         ("[display\n", "config.toml: "),
@@ -64,7 +65,7 @@ def test_the_environment_overrules_the_display_key_by_key(write, monkeypatch):
     write('[display]\nglyphs = "half"\ngraphics = "none"\n')
     monkeypatch.setenv("TRAINSET_DISPLAY", "glyphs=sextant bytes=6")
     assert preferences.load().display == Display(glyphs="sextant", graphics="none", bytes=6)
-    for wrong in ("glyphs", "glyphs=octant", "nothing=1"):
+    for wrong in ("glyphs", "glyphs=octant", "nothing=1", "bytes=-1"):
         monkeypatch.setenv("TRAINSET_DISPLAY", wrong)
         with pytest.raises(ConfigError, match="TRAINSET_DISPLAY"):
             preferences.load()

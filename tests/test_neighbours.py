@@ -60,7 +60,6 @@ class TestIndex:
 
     @pytest.fixture(autouse=True)
     def few(self, monkeypatch):
-        pytest.importorskip("faiss")
         monkeypatch.setattr(neighbours, "EXACT", 500)
 
     def recall(self, search, vectors, rows, count=10):

@@ -9,19 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime as ort
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 
-onnx = pytest.importorskip("onnx")
-ort = pytest.importorskip("onnxruntime")
-
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-
-from trainset.core.files import digest_file  # noqa: E402
-from trainset.errors import ModelError  # noqa: E402
-from trainset.onnx import Session, available_providers, inspect, model_digest, wheels  # noqa: E402
-from trainset.onnx.wire import declared  # noqa: E402
+from trainset.core.files import digest_file
+from trainset.errors import ModelError
+from trainset.onnx import Session, available_providers, inspect, model_digest, wheels
+from trainset.onnx.wire import declared
 
 WEIGHTS = np.arange(6, dtype=np.float32).reshape(3, 2)
 

@@ -12,8 +12,8 @@ import pytest
 
 from trainset.core.model import Annotation, Attribute, Item, Label, Task
 from trainset.core.protocols import Change, Effect, Key
+from trainset.core.queue import Entry
 from trainset.core.scene import Line, Picture, Point, Rect, Run, Scene, Shape
-from trainset.core.session import Entry
 from trainset.errors import MediaError, TrainsetError, UsageError
 from trainset.tui import run_review
 from trainset.tui.app import ReviewApp
@@ -244,6 +244,14 @@ def test_the_key_the_reason_the_objects_and_the_help_key_are_there_at_every_size
     for wanted in ("parts", "0000.png", "40 left", "OBJECTS", "▶", "undo 0", "a accept", "? help", "▀"):
         assert wanted in text
     assert {len(line) for line in text.splitlines()} == {size[0]}
+
+
+@pytest.mark.parametrize("size", [(160, 48), (80, 24)])
+def test_nothing_is_painted_before_the_size_is_final(monkeypatch, size):
+    painted, put = [], Canvas.put
+    monkeypatch.setattr(Canvas, "put", lambda self, cells: painted.append(cells.code.shape) or put(self, cells))
+    drive(press(), size=size)
+    assert len(set(painted)) == 1
 
 
 def test_the_end_of_a_long_key_stays_in_sight():

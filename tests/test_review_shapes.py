@@ -8,36 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trainset_vision.annotations import (
-    Keypoints,
-    KeypointsOps,
-    Mask,
-    MaskOps,
-    Polygon,
-    PolygonOps,
-    Polyline,
-    PolylineOps,
-    Rle,
-    RotatedBox,
-    RotatedBoxOps,
-    Skeleton,
-    rle,
-)
+from trainset_vision.annotations import Keypoints, Mask, Polygon, Polyline, Rle, RotatedBox, Skeleton, rle
 from trainset_vision.view import ImageView
 
 from trainset.core.model import Annotation, Item, Label, Task
 from trainset.testing import MemoryContext
 from trainset.tui.app import ReviewApp
 from trainset.tui.widgets.canvas import Canvas
+from trainset.workspace import Workspace
 
 from .test_review_screen import Desk, screen_text
 
 WIDTH, HEIGHT = 160, 96
 SKELETON = Skeleton(points=("head", "hand"), edges=(("head", "hand"),))
-OPS = {
-    RotatedBox: RotatedBoxOps(), Polygon: PolygonOps(), Polyline: PolylineOps(), Mask: MaskOps(),
-    Keypoints: KeypointsOps(SKELETON),
-}  # fmt: skip
 
 Script = Callable[["Screen"], Awaitable[None]]
 
@@ -91,7 +74,9 @@ def decided(kind: str, proposed: Sequence[Annotation], script: Script, **task: A
     about = Task(name="parts", type=kind, labels=labels, **task)
     desk = ShapeDesk(about, proposed)
     pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    context = MemoryContext(about, loaded=dict.fromkeys(desk.keys, pixels), ops=OPS)
+    kit = Workspace().kit("vision")
+    ops = {struct: kit.ops(tag, about) for tag, struct in kit.types().items()}
+    context = MemoryContext(about, loaded=dict.fromkeys(desk.keys, pixels), ops=ops)
 
     async def run() -> None:
         app = ReviewApp(desk, ImageView, context, min_look=0.0)

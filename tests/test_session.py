@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from trainset.core.keys import CORE_KEYS, RESERVED_KEYS, key_collisions
 from trainset.core.model import Attribute, Class, Item, Label, Task
 from trainset.core.protocols import Change, Effect, Key
+from trainset.core.queue import Entry
 from trainset.core.scene import Line
-from trainset.core.session import KEPT_SITTINGS, Entry, Session
+from trainset.core.session import KEPT_SITTINGS, Session
 from trainset.errors import MediaError, TrainsetError
 
 from .kit import Listed
@@ -397,7 +398,7 @@ STEPS = ("accept", "nothing_here", "reject", "flag", "skip", "undo", "redo", "ad
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_undoing_everything_withdraws_every_decision(steps):
     desk = Desk(keys=("m/a", "m/b", "m/c", "m/d", "m/broken"))
     s = session(desk)

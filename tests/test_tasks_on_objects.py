@@ -19,7 +19,8 @@ from trainset.core.committing import commit
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset
 from trainset.core.deciding import Recorder, annotations_from
-from trainset.core.desk import ReviewDesk, rivals
+from trainset.core.desk import ReviewDesk
+from trainset.core.disputes import rivals_of
 from trainset.core.engine import Engine, Job, RunWriter, predicted
 from trainset.core.exporting import export
 from trainset.core.importing import Importing
@@ -269,8 +270,8 @@ def test_a_dispute_shows_what_each_says_of_the_objects_that_are_there(shop):
         writer.close()
     assert where(shop)[0] == "disputed"
     boxes(shop, "a1 a2")
-    found = rivals(shop, shop.row("n/1", task(shop)))
-    assert {who: [(a.id, a.label) for a in said] for who, said in found.items()} == {
+    found = rivals_of(shop, task(shop), shop.row("n/1", task(shop)))
+    assert {rival.who: [(a.id, a.label) for a in rival.annotations] for rival in found} == {
         "ana": [("a1", "v")],
         "ben": [("a1", "c"), ("a2", "v")],
     }
@@ -621,6 +622,4 @@ class Working(RuleBasedStateMachine):
 
 
 TestWorking = Working.TestCase
-TestWorking.settings = settings(
-    max_examples=15, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestWorking.settings = settings(max_examples=15, stateful_step_count=12, suppress_health_check=list(HealthCheck))

@@ -67,7 +67,7 @@ def test_sound_work_has_no_problems_and_the_summary_counts_it(work):
     assert any("1 file(s) are in no commit yet" in f.message for f in notes(work))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_changed_byte_of_a_committed_file_is_found_with_file_and_line(work, data):
     path = data.draw(st.sampled_from([*committed(work), "predictions"]))

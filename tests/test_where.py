@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainset.core.where import parse
+from trainset.core.where import parse, quoted
 from trainset.errors import UsageError
 
 ROWS = [  # key, split, group, state, reasons, decided_by, run, low, labels, attrs
@@ -130,5 +130,9 @@ def test_no_text_reaches_sql_but_as_a_parameter(select, text):
 
 @given(st.sampled_from(["key", "label", "reviewer", "split", "group", "reason", "attribute.x"]), st.text(min_size=1))
 def test_any_value_can_be_quoted(select, field, value):
-    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-    assert isinstance(select(f'{field} = "{quoted}"'), list)
+    assert isinstance(select(f"{field} = {quoted(value)}"), list)
+
+
+@given(st.text(min_size=1))
+def test_what_is_quoted_is_that_value(value):
+    assert parse(f"split = {quoted(value)}", "t").values == (value,)

@@ -27,6 +27,7 @@ from trainset.core.deciding import OF_OBJECTS, WHOLE, Recorder, annotations_from
 from trainset.core.deciding import reviewer as who
 from trainset.core.disputes import rivals_of
 from trainset.core.model import Task
+from trainset.core.records import UNREADABLE
 from trainset.errors import TrainsetError, UsageError
 
 VERDICTS = tuple(dict.fromkeys((*WHOLE, *OF_OBJECTS, "withdrawn")))
@@ -131,7 +132,7 @@ def _read(source: TextIO) -> Iterator[_Line]:
         if text.strip():
             try:
                 yield decoder.decode(text)
-            except msgspec.DecodeError as error:
+            except UNREADABLE as error:
                 raise UsageError(
                     f"{source.name}, line {number}: {error}", hint='such as {"item": KEY, "verdict": "accepted"}'
                 ) from error
@@ -152,7 +153,7 @@ def _attribute(text: str) -> tuple[str, Any]:
 def _json(text: str, what: str) -> Any:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise UsageError(
             f"{what}: {error}", hint='JSON, such as [{"label": "screw", "box": [12, 40, 80, 33]}]'
         ) from error

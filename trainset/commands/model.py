@@ -64,7 +64,8 @@ def add(path: Path, task_name: str | None, name: str | None, prelabeler: str | N
     registry = workspace().registry
     with dataset() as opened:
         if embedder or (
-            not (prelabeler or prompts or score or classes_by or mapped) and embeds(registry, opened, path, task_name)
+            not (prelabeler or prompts or score is not None or classes_by or mapped)
+            and embeds(registry, opened, path, task_name)
         ):
             add_embedder(registry, opened, path, name, embedder, settings)
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -22,8 +22,9 @@ from trainset.commands.common import (
 )
 from trainset.commands.common import show as echo
 from trainset.core.dataset import WAITING, Dataset, Row
-from trainset.core.desk import history, rivals
-from trainset.core.files import visible
+from trainset.core.desk import history
+from trainset.core.disputes import answers_of
+from trainset.core.files import chunks, visible
 from trainset.core.model import Annotation, Opaque, Task
 from trainset.core.routing import Router
 from trainset.errors import RecordError
@@ -155,10 +156,10 @@ def show(item: str, task_name: str | None, as_json: bool) -> None:
         for task in tasks:
             row = opened.row(item, task)
             told["tasks"][task.name] = {
-                **_row(opened, task, row),
+                **next(_rows(opened, task, [row])),
                 "annotations": _stored(item, opened.answer, task, row) or [],
                 "proposal": _stored(item, opened.proposal, task, row),
-                "rivals": {who: _plain(said) for who, said in rivals(opened, row).items()}
+                "rivals": {who: _plain(said) for who, said in answers_of(opened, task, row).items()}
                 if row.state == "disputed"
                 else {},
                 "run": row.run,
@@ -216,12 +217,17 @@ def _parsed(annotation: Opaque) -> dict[str, Any]:
     return parsed
 
 
-def _row(opened: Dataset, task: Task, row: Row) -> dict[str, Any]:
-    found = opened.index.db.execute(
-        "SELECT DISTINCT rule FROM finding WHERE task=? AND item=? ORDER BY rule", (task.name, row.number)
-    )
-    reasons = [*row.reasons, *(r for (r,) in found)] if row.state in WAITING else list(row.reasons)
-    return {"key": row.item.key, "state": row.state, "reasons": reasons, "decided_by": list(row.decided_by)}
+def _rows(opened: Dataset, task: Task, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+    """Where items stand, as JSON has it; the rules that found something of them are asked for together."""
+    rules: dict[int, list[str]] = {}
+    for number, rule in opened.index.db.execute(
+        f"SELECT DISTINCT item, rule FROM finding WHERE task=? AND item IN ({','.join('?' * len(rows))}) ORDER BY rule",
+        (task.name, *(row.number for row in rows)),
+    ):
+        rules.setdefault(number, []).append(rule)
+    for row in rows:
+        reasons = [*row.reasons, *(rules.get(row.number, ()) if row.state in WAITING else ())]
+        yield {"key": row.item.key, "state": row.state, "reasons": reasons, "decided_by": list(row.decided_by)}
 
 
 @click.command()
@@ -232,11 +238,10 @@ def items(task_name: str | None, where: str, as_json: bool) -> None:
     """List items and where they stand, one a line; with --json one object a line."""
     with dataset() as opened:
         task = task_of(opened, task_name)
-        for row in opened.rows(task, where):
-            told = {**_row(opened, task, row), "split": row.item.split, "score": row.low}
-            if as_json:
-                show_json(told, lines=True)
-            else:
-                echo(
-                    f"{row.state:<13} {'' if row.low is None else format(row.low, '.2f'):>4}  {visible(row.item.key)}  {', '.join(told['reasons'])}".rstrip()
-                )
+        for rows in chunks(opened.rows(task, where), 1000):
+            for row, told in zip(rows, _rows(opened, task, rows), strict=True):
+                if as_json:
+                    show_json({**told, "split": row.item.split, "score": row.low}, lines=True)
+                    continue
+                score = "" if row.low is None else format(row.low, ".2f")
+                echo(f"{row.state:<13} {score:>4}  {visible(row.item.key)}  {', '.join(told['reasons'])}".rstrip())

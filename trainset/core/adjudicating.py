@@ -7,31 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
-from trainset.core.comparing import COLORS, Difference, Rival, headline, mark, sides_in_words
+from trainset.core.comparing import COLORS, Difference, headline, mark, sides_in_words
 from trainset.core.contrast import Pane, together
 from trainset.core.merging import Merge, Pick
 from trainset.core.model import Annotation, AttributeValue, Item
 from trainset.core.protocols import Change, Context, Effect, Key, View
 from trainset.core.queue import Queue
+from trainset.core.reviewing import RivalDesk
 from trainset.core.scene import Line, Point, Rect, Scene, Size, Viewport
-from trainset.core.session import Desk, Session
+from trainset.core.session import Session
 from trainset.core.sitting import Notice, missing_attribute
 
 _MARGIN = 0.75
 """What is shown around a difference that is looked at closely, as a share of its longer side, on each side."""
 _READING = ("select", "label", "attribute", "delete", "recent", "press", "drag", "release", "reveal")
 """Commands of the core's that would edit, or that the merge sends by itself."""
-
-
-class RivalDesk(Desk, Protocol):
-    """What adjudication needs of a dataset beside what an item's review does."""
-
-    def rivals(self, item: Item, *, model: bool = False) -> Sequence[Rival]:
-        """The answers to compare, in an order that stays; with `model` the proposals too. What is decided next names all
-        that was shown."""
-        ...
 
 
 class MergeView:
@@ -45,10 +37,10 @@ class MergeView:
 
     def open(self, item: Item, versions: Mapping[str, Sequence[Annotation]], context: Context) -> None:
         """Compare what the desk has of an item; `versions` other than those are not looked at."""
-        self._item, self._context = item, context
+        self._item, self._context, self._task = item, context, context.task
         self._views = {}
         rivals = self._desk.rivals(item, model=self.with_model)
-        self.merge = Merge.of(rivals, context.task, item, context.similarity)
+        self.merge = Merge.of(rivals, self._task, item, context.similarity)
         self.at = 0
         self._show()
 
@@ -62,7 +54,7 @@ class MergeView:
 
     def _show(self) -> None:
         """Panes for the answers as they are, looking at the current object."""
-        task, merge = self._context.task, self.merge
+        merge = self.merge
         self.panes = []
         for n, rival in enumerate(merge.rivals):
             marks = {
@@ -74,7 +66,6 @@ class MergeView:
                 view.open(self._item, {rival.title: rival.annotations or ()}, self._context)
                 self._views[name] = view
             self.panes.append(Pane(self._views[name], marks))
-        self._task = task
         self._look()
 
     def _look(self) -> None:
@@ -179,8 +170,7 @@ class MergeView:
                             self.merge.pick(self.at, pick))  # fmt: skip
 
     def _model(self) -> Effect:
-        self.with_model = not self.with_model
-        rivals = self._desk.rivals(self._item, model=self.with_model)
+        rivals = self._desk.rivals(self._item, model=not self.with_model)
         if len(rivals) == len(self.merge.rivals):
             return Effect(message="no model's proposal is at hand")
         self._put((Merge.of(rivals, self._task, self._item, self._context.similarity), 0))
@@ -204,7 +194,8 @@ class MergeView:
     def _put(self, state: tuple[Merge, int]) -> None:
         other = state[0].rivals != self.merge.rivals
         self.merge, self.at = state
-        if other:
+        if other:  # only with the model's proposal, or without it, are there other answers
+            self.with_model = not self.with_model
             self._show()
         else:
             self._look()

@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trainset.core.backlog import Backlog
+from trainset.core.backlog import Backlog, numbers
 from trainset.core.comparing import Rival
 from trainset.core.dataset import Dataset, Row
 from trainset.core.desk import ReviewDesk
 from trainset.core.disputes import proposal_of, rivals_of
+from trainset.core.files import chunks
 from trainset.core.model import Annotation, Item, Task
 
 _AT_A_TIME = 500
@@ -22,18 +23,19 @@ _AT_A_TIME = 500
 class Disputes(Backlog):
     """Items that are disputed, and flagged ones on which several answers stand; `where` narrows them."""
 
-    def __init__(self, dataset: Dataset, task: Task, where: str = "") -> None:
-        narrow = f" and ({where})" if where else ""
-        super().__init__(dataset, task, f"state = disputed, flagged{narrow}")
-
     def _select(self, db: sqlite3.Connection, task: str) -> NDArray[np.int64]:
         chosen = super()._select(db, task)
-        flagged = [n for (n,) in db.execute("SELECT item FROM state WHERE task=? AND state='flagged'", (task,))]
-        single: list[int] = []
-        for start in range(0, len(flagged), _AT_A_TIME):
-            rows = list(self._dataset.rows(self._task, numbers=flagged[start : start + _AT_A_TIME]))
-            single += [row.number for row in rows if len(rivals_of(self._dataset, self._task, row)) < 2]
-        return chosen[~np.isin(chosen, single)]
+        stands = "SELECT item FROM state WHERE task=? AND state=?"
+        disputed, flagged = (numbers(db.execute(stands, (task, state))) for state in ("disputed", "flagged"))
+        several = [
+            n for some in chunks(chosen[np.isin(chosen, flagged)].tolist(), _AT_A_TIME) for n in self._several(some)
+        ]
+        return chosen[np.isin(chosen, [*disputed, *several])]
+
+    def _several(self, items: list[int]) -> list[int]:
+        """Those of these items (by number) on which answers stand against each other."""
+        rows = list(self._dataset.rows(self._task, numbers=items))
+        return [row.number for row in rows if len(rivals_of(self._dataset, self._task, row)) > 1]
 
 
 class AdjudicationDesk(ReviewDesk):

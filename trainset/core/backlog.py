@@ -43,15 +43,15 @@ class Backlog:
         stored = db.execute("SELECT items FROM queue WHERE task=?", (task,)).fetchone()
         order = np.frombuffer(stored[0] if stored else b"", np.int64)
         later = "SELECT id FROM item WHERE id>? ORDER BY key"
-        order = np.concatenate([order, _numbers(db.execute(later, (int(order.max(initial=0)),)))])
+        order = np.concatenate([order, numbers(db.execute(later, (int(order.max(initial=0)),)))])
         wanted = np.full(int(order.max(initial=0)) + 1, self._condition is None)
         if self._condition is None:
             answered = f"SELECT item FROM state WHERE task=? AND state NOT IN ({','.join('?' * len(WAITING))})"
-            wanted[_numbers(db.execute(answered, (task, *WAITING)))] = False
-            wanted[_numbers(db.execute("SELECT id FROM item WHERE NOT alive"))] = False
+            wanted[numbers(db.execute(answered, (task, *WAITING)))] = False
+            wanted[numbers(db.execute("SELECT id FROM item WHERE NOT alive"))] = False
         else:
             named = f"SELECT i.id FROM item i LEFT JOIN state s ON s.item=i.id AND s.task=? WHERE i.alive AND {self._condition.sql}"
-            wanted[_numbers(db.execute(named, (task, *self._condition.values)))] = True
+            wanted[numbers(db.execute(named, (task, *self._condition.values)))] = True
         chosen: NDArray[np.int64] = order[wanted[order]]
         return chosen
 
@@ -128,9 +128,10 @@ class Backlog:
     def _first(self, rows: Iterable[tuple[int]], start: int) -> int | None:
         """The first place from `start` on where one of these items stands."""
         items = self._standing()[start:]
-        found = np.flatnonzero(np.isin(items, _numbers(rows)))
+        found = np.flatnonzero(np.isin(items, numbers(rows)))
         return start + int(found[0]) if len(found) else None
 
 
-def _numbers(rows: Iterable[tuple[int]]) -> NDArray[np.int64]:
+def numbers(rows: Iterable[tuple[int]]) -> NDArray[np.int64]:
+    """The numbers that a query gives, one a row."""
     return np.fromiter((number for (number,) in rows), np.int64)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainset.core.adjudication_desk import AdjudicationDesk
-from trainset.core.backlog import Backlog
+from trainset.core.backlog import Backlog, numbers
 from trainset.core.comparing import Rival
 from trainset.core.dataset import Dataset, Row
+from trainset.core.deciding import Besides
 from trainset.core.model import Annotation, AttributeValue, Item, Task, Verdict
 
 _OPEN = ("unlabelled", "predicted", "auto-accepted", "rejected", "stale", "reviewed")
@@ -25,7 +27,7 @@ class Drawn(Backlog):
     def _select(self, db: sqlite3.Connection, task: str) -> NDArray[np.int64]:
         chosen = super()._select(db, task)
         drawn = db.execute("SELECT l.item FROM lot l JOIN file f ON f.id=l.file WHERE f.present AND l.task=?", (task,))
-        return chosen[np.isin(chosen, [n for (n,) in drawn])]
+        return chosen[np.isin(chosen, numbers(drawn))]
 
 
 class BlindDesk(AdjudicationDesk):
@@ -100,23 +102,14 @@ class BlindDesk(AdjudicationDesk):
         return () if item.key in self._hidden else super().history(item)
 
     def record(
-        self,
-        item: Item,
-        verdict: Verdict,
-        annotations: Sequence[Annotation] | None = None,
-        *,
-        attributes: Mapping[str, AttributeValue] | None = None,
-        note: str | None = None,
-        seconds: float | None = None,
+        self, item: Item, verdict: Verdict, annotations: Sequence[Annotation] | None = None, **more: Unpack[Besides]
     ) -> str:
         """Write a decision, marked as blind where the item was shown so."""
-        if item.key not in self._hidden:
-            return super().record(item, verdict, annotations, attributes=attributes, note=note, seconds=seconds)
-        record = self._recorder.decide(
-            self._shown[item.key], verdict, annotations, attributes=attributes, note=note, seconds=seconds, blind=True
-        )
-        self._hidden.discard(item.key)
-        self._shown[item.key] = self._row(item)
+        more["blind"] = item.key in self._hidden
+        record = super().record(item, verdict, annotations, **more)
+        if more["blind"]:
+            self._hidden.discard(item.key)
+            self._shown[item.key] = self._row(item)
         return record
 
     def rivals(self, item: Item, *, model: bool = False) -> Sequence[Rival]:

@@ -86,8 +86,8 @@ def together(rects: Sequence[Rect]) -> Rect:
 
 
 def _around(shape: Shape) -> Rect:
-    points = shape.points if isinstance(shape.points, np.ndarray) else np.array([(p.x, p.y) for p in shape.points])
-    (left, top), (right, bottom) = points.reshape(-1, 2).min(0).tolist(), points.reshape(-1, 2).max(0).tolist()
+    points = shape.array
+    (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
     return Rect(left, top, right - left, bottom - top)
 
 

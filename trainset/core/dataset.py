@@ -290,7 +290,7 @@ class Dataset:
                 number,
                 self.index.item(file, offset, length, paths),
                 state or "unlabelled",
-                tuple(json.loads(reasons)) if reasons else (),
+                tuple(msgspec.json.decode(reasons)) if reasons else (),
                 tuple((by or "").split()),
                 tuple((answer or "").split()),
                 tuple((live or "").split()),
@@ -299,8 +299,8 @@ class Dataset:
                 said,
                 low,
                 tuple((of or "").split()),
-                None if objects is None else json.loads(objects),
-                tuple((rid, name) for rid, name in json.loads(gone or "[]")),
+                None if objects is None else msgspec.json.decode(objects),
+                tuple((rid, name) for rid, name in msgspec.json.decode(gone)) if gone else (),
             )
 
     def uncommitted(self) -> int:

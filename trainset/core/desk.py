@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-
-from msgspec import UNSET
+from typing import Unpack
 
 from trainset.core.backlog import Backlog
 from trainset.core.dataset import WAITING, Dataset, Row
-from trainset.core.deciding import Recorder
-from trainset.core.model import Annotation, AttributeValue, Decision, Item, State, Task, Verdict
-from trainset.errors import RecordError
+from trainset.core.deciding import Besides, Recorder
+from trainset.core.disputes import answers_of
+from trainset.core.model import Annotation, AttributeValue, Item, State, Task, Verdict
 
 
 class ReviewDesk:
@@ -45,7 +43,7 @@ class ReviewDesk:
         row = self._shown[item.key] = self._row(item)
         found: dict[str, Sequence[Annotation]] = {}
         if row.state in ("disputed", "flagged"):
-            found.update(rivals(self._dataset, row))
+            found.update(answers_of(self._dataset, self.task, row))
         elif row.answer or row.state == "partial":
             found["decided"] = self._dataset.answered(self.task, row) or ()
         for run, proposed in self._dataset.predictions(self.task, row).items():
@@ -84,20 +82,13 @@ class ReviewDesk:
         ]
 
     def record(
-        self,
-        item: Item,
-        verdict: Verdict,
-        annotations: Sequence[Annotation] | None = None,
-        *,
-        attributes: Mapping[str, AttributeValue] | None = None,
-        note: str | None = None,
-        seconds: float | None = None,
+        self, item: Item, verdict: Verdict, annotations: Sequence[Annotation] | None = None, **more: Unpack[Besides]
     ) -> str:
         """Write a decision; its id once it is on disk. It supersedes what there was when `versions` showed the item, and
         nothing that others wrote meanwhile."""
         row = self._shown.get(item.key) or self._row(item)
-        record = self._recorder.decide(row, verdict, annotations, attributes=attributes, note=note, seconds=seconds)
-        self._shown[item.key] = replace(row, live=(*row.live, record), seen=(*row.seen, record))
+        record = self._recorder.decide(row, verdict, annotations, **more)
+        self._shown[item.key] = followed(row, record)
         return record
 
     def withdraw(self, item: Item, record: str) -> str:
@@ -118,6 +109,11 @@ class ReviewDesk:
         self._recorder.close()
 
 
+def followed(row: Row, record: str) -> Row:
+    """An item as it was shown, with a decision that was recorded since: the next one names it too."""
+    return replace(row, live=(*row.live, record), seen=(*row.seen, record))
+
+
 @dataclass(frozen=True)
 class Note:
     """A line of an item's history: when its session began, who, what, and the record's id."""
@@ -126,37 +122,6 @@ class Note:
     who: str
     what: str
     rid: str
-
-
-def rivals(dataset: Dataset, row: Row) -> dict[str, tuple[Annotation, ...]]:
-    """The answers to an item as a whole that no other supersedes, by reviewer and the start of the record's id; in a
-    task on another's objects, what each reviewer says of those that are there."""
-    if row.objects is not None:
-        return _object_rivals(dataset, row, row.objects)
-    superseded = {target for rid in row.live for target in dataset.decision(rid)[0].on}
-    found = {}
-    for rid in row.live:
-        if rid in superseded:
-            continue
-        decision, header = dataset.decision(rid)
-        if decision.object is None and decision.annotations is not UNSET:
-            with suppress(RecordError):  # what cannot be read is no answer to choose from; `verify` names it
-                found[f"{header.reviewer} {rid[:6]}"] = dataset.codec.decode(decision.annotations, header.types)
-    return found
-
-
-def _object_rivals(dataset: Dataset, row: Row, there: Collection[str]) -> dict[str, tuple[Annotation, ...]]:
-    said: dict[str, tuple[Decision, str, tuple[Annotation, ...]]] = {}
-    for rid in row.live:
-        decision, header = dataset.decision(rid)
-        if decision.annotations is not UNSET:
-            with suppress(RecordError):
-                said[rid] = decision, header.reviewer or "", dataset.codec.decode(decision.annotations, header.types)
-    found: dict[str, tuple[Annotation, ...]] = {}
-    for rid, (_, who, given) in said.items():
-        over = {b.id for later, _, others in said.values() if rid in later.on for b in others}
-        found[who] = found.get(who, ()) + tuple(a for a in given if a.id in there and a.id not in over)
-    return {who: answers for who, answers in found.items() if answers}
 
 
 def history(dataset: Dataset, task: Task, row: Row) -> list[Note]:

@@ -10,7 +10,8 @@ from msgspec import UNSET
 
 from trainset.core.comparing import Rival
 from trainset.core.dataset import Dataset, Row
-from trainset.core.model import Annotation, Decision, Header, Task, Verdict
+from trainset.core.fold import Vote, heads_of
+from trainset.core.model import Annotation, Decision, Header, Origin, Task, Verdict
 from trainset.core.parts import so_far
 from trainset.errors import RecordError
 
@@ -28,9 +29,22 @@ def rivals_of(dataset: Dataset, task: Task, row: Row) -> list[Rival]:
     if any(not _is_rule(header) for _, header in heads.values()):
         heads = {rid: pair for rid, pair in heads.items() if not _is_rule(pair[1])}
     parts = [(d, header) for d, header in heads.values() if d.object is not None and d.verdict != "rejected"]
-    whole = [(d, header) for d, header in heads.values() if not _is_part(d) and d.verdict in _SAID]
-    found = [*(_whole(dataset, task, row, *pair) for pair in whole), *_by_parts(dataset, task, row, parts)]
+    whole = [(d, header) for d, header in heads.values() if d.object is None and d.verdict in _SAID]
+    found = [*(_whole(dataset, task, row, *pair) for pair in whole)]
+    for origin in {d.origin.digest: d.origin for d, _ in parts if d.origin is not None}.values():
+        some = [(d, header) for d, header in parts if d.origin is not None and d.origin.digest == origin.digest]
+        found += _by_parts(dataset, task, row, origin, some)
     return _in_order(rival for rival in found if rival is not None)
+
+
+def answers_of(dataset: Dataset, task: Task, row: Row) -> dict[str, tuple[Annotation, ...]]:
+    """Those that hold annotations, by who gave them and when."""
+    found: dict[str, tuple[Annotation, ...]] = {}
+    for rival in rivals_of(dataset, task, row):
+        if rival.annotations is not None:
+            name = rival.title
+            found[name if name not in found else f"{name} #{len(found) + 1}"] = rival.annotations
+    return found
 
 
 def _in_order(rivals: Iterable[Rival]) -> list[Rival]:
@@ -51,20 +65,21 @@ def _is_rule(header: Header) -> bool:
     return header.rule is not None or (header.reviewer or "").startswith("rule.")
 
 
-def _is_part(decision: Decision) -> bool:
-    return decision.object is not None or decision.verdict == "complete"
-
-
 def _heads(decisions: Mapping[str, tuple[Decision, Header]]) -> dict[str, tuple[Decision, Header]]:
-    """Those that no other supersedes, as `fold.supersedes` has it."""
-    gone = set()
-    for later, header in decisions.values():
-        for target in (rid for rid in later.on if rid in decisions):
-            earlier, before = decisions[target]
-            apart = _is_part(later) and _is_part(earlier) and later.object != earlier.object
-            if not apart and not (_is_rule(header) and not _is_rule(before)):
-                gone.add(target)
-    return {rid: pair for rid, pair in decisions.items() if rid not in gone}
+    """Those that no other supersedes."""
+    votes = (
+        Vote(
+            rid,
+            header.reviewer or "",
+            decision.verdict,
+            rule=_is_rule(header),
+            on=frozenset(decision.on),
+            object=decision.object,
+            proposal=decision.origin.digest if decision.origin else None,
+        )
+        for rid, (decision, header) in decisions.items()
+    )
+    return {vote.id: decisions[vote.id] for vote in heads_of(votes)}
 
 
 def _when(started: str) -> str:
@@ -81,29 +96,28 @@ def _whole(dataset: Dataset, task: Task, row: Row, decision: Decision, header: H
         said = _decoded(dataset, decision, header)
     except RecordError:  # what cannot be read is no answer to choose from; `verify` names it
         return None
-    origin, kept = _proposal_ids(dataset, task, row, decision)
+    origin = decision.origin
+    proposed = (_proposed(dataset, task, row, origin) if origin else None) or ()
     return Rival(
-        header.reviewer or "", _when(header.started), decision.verdict, said, decision.attributes, decision.note, origin,
-        kept & {a.id for a in said or ()},
+        header.reviewer or "", _when(header.started), decision.verdict, said, decision.attributes, decision.note,
+        origin.digest if origin else None, frozenset(a.id for a in proposed) & {a.id for a in said or ()},
     )  # fmt: skip
 
 
-def _proposal_ids(dataset: Dataset, task: Task, row: Row, decision: Decision) -> tuple[str | None, frozenset[str]]:
-    """The proposal that a decision started from, and the ids in it."""
-    if decision.origin is None:
-        return None, frozenset()
-    raw = dataset.prediction(task, row, decision.origin.run, decision.origin.digest)
-    ids: frozenset[str] = frozenset()
-    if raw is not None:
-        with suppress(RecordError):
-            ids = frozenset(a.id for a in dataset.codec.decode(raw))
-    return decision.origin.digest, ids
+def _proposed(dataset: Dataset, task: Task, row: Row, origin: Origin) -> tuple[Annotation, ...] | None:
+    """The proposal that a decision started from; None where it is not at hand, or cannot be read."""
+    raw = dataset.prediction(task, row, origin.run, origin.digest)
+    with suppress(RecordError):
+        return None if raw is None else dataset.predicted(row, raw)
+    return None
 
 
-def _by_parts(dataset: Dataset, task: Task, row: Row, parts: Sequence[tuple[Decision, Header]]) -> list[Rival]:
-    """Each reviewer's own word on the objects of the proposal that they decided, and the others' on the rest; one answer
+def _by_parts(
+    dataset: Dataset, task: Task, row: Row, origin: Origin, parts: Sequence[tuple[Decision, Header]]
+) -> list[Rival]:
+    """Each reviewer's own word on the objects of a proposal that they decided, and the others' on the rest; one answer
     where that is the same for all."""
-    proposed = dataset.proposal(task, row) if parts else None
+    proposed = _proposed(dataset, task, row, origin)
     if proposed is None:
         return []
     said: dict[str, dict[str, tuple[Verdict, Annotation | None, str]]] = {}
@@ -120,7 +134,7 @@ def _by_parts(dataset: Dataset, task: Task, row: Row, parts: Sequence[tuple[Deci
         answers = [a for _, a, _ in both.values() if a is not None]
         when = max(started for _, _, started in own.values())
         kept = so_far(proposed, answers, verdicts)
-        found.append(Rival(who, when, "corrected", kept, {}, None, row.said, frozenset(a.id for a in kept)))
+        found.append(Rival(who, when, "corrected", kept, {}, None, origin.digest, frozenset(a.id for a in kept)))
     if found and all(rival.annotations == found[0].annotations for rival in found):
         return [replace(found[-1], who=", ".join(sorted(said)))]
     return found

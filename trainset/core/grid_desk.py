@@ -8,7 +8,7 @@ from dataclasses import replace
 from msgspec.structs import replace as with_fields
 
 from trainset.core.dataset import Dataset, Row
-from trainset.core.desk import ReviewDesk
+from trainset.core.desk import ReviewDesk, followed
 from trainset.core.fold import FINISHED
 from trainset.core.model import Annotation, Class, Item, Opaque, Task
 from trainset.core.sheets import OF_ITEMS, OF_OBJECTS, Odd, Sheets, StoredSheet
@@ -103,9 +103,8 @@ class ReviewGridDesk(ReviewDesk):
         ]  # fmt: skip
         records = self._recorder.write(bodies)
         for ruling, record in zip(rulings, records, strict=True):
-            row = rows[ruling.item.key]
-            row = replace(row, live=(*row.live, record), seen=(*row.seen, record))
-            rows[ruling.item.key] = self._shown[ruling.item.key] = row
+            key = ruling.item.key
+            rows[key] = self._shown[key] = followed(rows[key], record)
         return records
 
     def withdraw_all(self, records: Sequence[tuple[Item, str]]) -> None:

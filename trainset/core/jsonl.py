@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 from trainset.core.codec import Codec, with_ids
 from trainset.core.model import Annotation, AttributeValue, Item, State, Verdict
 from trainset.core.protocols import ExportContext, ImportContext, Imported, Labelled, Loss, Problem, Recognition
+from trainset.core.records import UNREADABLE
 from trainset.errors import RecordError, TrainsetError
 
 _ITEM_FIELDS = Item.__struct_fields__
@@ -57,7 +58,7 @@ class JsonlImporter:
         try:
             with src.open("rb") as stream:
                 msgspec.json.decode(stream.readline(_LONGEST).removeprefix(_BOM), type=Line)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, *UNREADABLE):
             return None
         return Recognition(evidence=[f"the first line of {src.name} is an item with its state and annotations"])
 
@@ -67,7 +68,7 @@ class JsonlImporter:
         for _, line in _lines(_file(src)):
             try:
                 used = msgspec.json.decode(line, type=_Classes).annotations
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except UNREADABLE:
                 continue
             found.update(dict.fromkeys(one.label for one in used if one.label is not None))
         return [(None, name) for name in found]
@@ -79,7 +80,7 @@ class JsonlImporter:
             try:
                 line = decoder.decode(text)
                 annotations = context.decode(bytes(line.annotations))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            except UNREADABLE as error:
                 yield Problem(f"{src}:{number}", f"not a line of this format: {error}")
                 continue
             except RecordError as error:

@@ -11,6 +11,7 @@ from trainset.core.index import RunInfo
 from trainset.core.model import Task
 from trainset.core.routing import HELD_OUT
 from trainset.core.scoring import Judged
+from trainset.core.where import quoted
 from trainset.errors import UsageError
 
 
@@ -64,7 +65,7 @@ class Judging:
         return int(self.dataset.index.db.execute(query + more[0], (self.task.name, *more[1])).fetchone()[0])
 
     def __iter__(self) -> Iterator[Judged]:
-        where = "state = reviewed" + ("" if self.split is None else f' and split = "{self.split}"')
+        where = "state = reviewed" + ("" if self.split is None else f" and split = {quoted(self.split)}")
         context = TaskContext(self.dataset, self.task)
         names = {run.id for run in self.runs}
         for row in self.dataset.rows(self.task, where):

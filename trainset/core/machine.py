@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from trainset.core.config import replace_file
+from trainset.core.settings import Places, typed
 from trainset.errors import ConfigError
+
+_Tables = dict[str, dict[str, str]]
 
 
 class Machine:
@@ -17,9 +20,10 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "local.toml"
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> _Tables:
         try:
-            return tomllib.loads(self.path.read_text(encoding="utf-8"))
+            text = self.path.read_text(encoding="utf-8")
+            return typed(tomllib.loads(text), _Tables, Places(str(self.path), text))
         except FileNotFoundError:
             return {}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -27,13 +31,13 @@ class Machine:
 
     def get(self, table: str, name: str) -> str | None:
         """The value of `name` in a table."""
-        value = self._read().get(table, {}).get(name)
-        return None if value is None else str(value)
+        return self._read().get(table, {}).get(name)
 
     def set(self, table: str, name: str, value: str) -> None:
         """Set `name` in a table."""
         import tomlkit
 
+        self._read()  # what cannot be read is not written over
         document: Any = (
             tomlkit.parse(self.path.read_text(encoding="utf-8")) if self.path.exists() else tomlkit.document()
         )

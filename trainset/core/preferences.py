@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -28,7 +28,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_
     glyphs: Literal["auto", "half", "quad", "sextant", "ascii"] = "auto"
     colours: Literal["auto", "24bit", "256", "mono"] = "auto"
     graphics: Literal["auto", "kitty", "sixel", "none"] = "auto"
-    bytes: Literal["auto"] | int = "auto"
+    bytes: Literal["auto"] | Annotated[int, msgspec.Meta(ge=0)] = "auto"
     theme: str = "trainset"
 
 
@@ -84,5 +84,5 @@ def _pairs(text: str) -> dict[str, Any]:
         key, sign, value = word.partition("=")
         if not sign:
             raise ConfigError(f"{DISPLAY}: {word!r} is no key=value", hint="such as 'glyphs=half colours=256'")
-        pairs[key] = int(value) if key == "bytes" and value.isdecimal() else value
+        pairs[key] = int(value) if key == "bytes" and value.removeprefix("-").isdecimal() else value
     return pairs

@@ -78,8 +78,9 @@ class Modality(Protocol):
     def scan(self, path: Path, settings: Any) -> Iterator[ItemDraft | Skipped]:
         """The items in a file or folder, in a stable order, by reading headers only.
 
-        `settings` are the dataset's `[media]` table, as the spec's settings type where it names one. What cannot be an item is yielded as `Skipped`; files of other
-        kinds (notes, labels) are passed over in silence when a folder is scanned, and `Skipped` when named themselves.
+        `settings` are the dataset's `[media]` table, as the spec's settings type where it names one. What cannot be an
+        item is yielded as `Skipped`; files of other kinds (notes, labels) are passed over in silence when a folder is
+        scanned, and `Skipped` when named themselves.
         """
         ...
 

@@ -24,7 +24,7 @@ from trainset.core.index import transaction
 from trainset.core.model import Decision, LotEntry, RuleConfig, RuleHeader, Task
 from trainset.core.protocols import Case, Finding, Ranker, Rule
 
-PORTION = 1000
+PORTION = 500
 _TEMPORARY = {
     "ranked": "item INTEGER PRIMARY KEY, priority REAL, reason TEXT",
     "found": "item INT, rule TEXT, object TEXT, reason TEXT",

@@ -85,6 +85,13 @@ class Shape:
     parts: tuple[int, ...] = ()
     of: str = ""
 
+    @property
+    def array(self) -> NDArray[np.float64]:
+        """`(n, 2)`: the points."""
+        if isinstance(self.points, np.ndarray):
+            return self.points.reshape(-1, 2)
+        return np.array([(p.x, p.y) for p in self.points], np.float64).reshape(-1, 2)
+
 
 @dataclass(frozen=True)
 class Tint:

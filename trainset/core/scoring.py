@@ -107,7 +107,7 @@ class Scoring:
             hits = _hits(said, judged.truth, similarity, self.above)
             table.items += [self.items] * len(said)
             table.labels += map(_name, said)
-            table.scores += [1.0 if a.score is None else a.score for a in said]
+            table.scores += map(_certainty, said)
             table.hits += hits
             table.confusion.update(_confused(said, judged.truth, similarity, self.above))
             counts.append((sum(hits), len(said)))
@@ -176,12 +176,16 @@ def _name(annotation: Annotation) -> str:
     return annotation.label or ""
 
 
+def _certainty(annotation: Annotation) -> float:
+    return 1.0 if annotation.score is None else annotation.score
+
+
 def _hits(said: Sequence[Annotation], truth: Sequence[Annotation], similarity: Similarity, above: float) -> list[bool]:
     """Which proposals hit: by falling score, each takes the most similar object of its label that is still free."""
     free = np.ones(len(truth), bool)
     names = np.array([_name(a) for a in truth], object)
     hits = [False] * len(said)
-    for i in sorted(range(len(said)), key=lambda i: -(1.0 if said[i].score is None else said[i].score or 0.0)):
+    for i in sorted(range(len(said)), key=lambda i: -_certainty(said[i])):
         likely = np.where(free & (names == _name(said[i])), similarity[i], -1.0)
         if len(truth) and likely[best := int(likely.argmax())] >= above:
             free[best], hits[i] = False, True

@@ -6,102 +6,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from trainset.core.comparing import Rival, differences
-from trainset.core.keys import RESERVED_KEYS, key_collisions
-from trainset.core.model import Annotation, AttributeValue, Item, Label, State, Task, Verdict
+from trainset.core.comparing import differences
+from trainset.core.model import Annotation, AttributeValue, Item, Label, Task, Verdict
 from trainset.core.protocols import Change, Context, Effect, View
 from trainset.core.queue import Entry, Queue
+from trainset.core.reviewing import Blinding, Desk
 from trainset.core.scene import Point
 from trainset.core.sitting import Aside, Decided, Notice, Sitting, Step, in_words, missing_attribute
 from trainset.core.walk import Walk
 from trainset.errors import TrainsetError
 
-__all__ = ["RESERVED_KEYS", "Desk", "Entry", "Notice", "Session", "Sitting", "key_collisions"]
-
 KEPT_SITTINGS = 8
 """Items kept open behind the present one, so that undo and going back find their edits as they were left."""
-
-
-class Desk(Protocol):
-    """What a session needs of a dataset: what to look at, and where decisions go. Every record is durable on return."""
-
-    @property
-    def task(self) -> Task:
-        """The task under review."""
-        ...
-
-    @property
-    def reviewer(self) -> str:
-        """The handle of who decides."""
-        ...
-
-    def queue(self) -> Queue:
-        """What waits for a person, most urgent first, as of now."""
-        ...
-
-    def item(self, key: str) -> Item:
-        """The item of this key; TrainsetError if there is none."""
-        ...
-
-    def state(self, item: Item) -> State:
-        """Where it stands now; "unlabelled" where nobody and no model has said anything of it."""
-        ...
-
-    def versions(self, item: Item) -> Mapping[str, Sequence[Annotation]]:
-        """What to start from, by name: the present answer(s) or the proposal first, then other runs'."""
-        ...
-
-    def item_attributes(self, item: Item) -> Mapping[str, AttributeValue]:
-        """The attributes of the item as a whole."""
-        ...
-
-    def why(self, item: Item) -> Sequence[str]:
-        """The reasons why a person should look at it, in words."""
-        ...
-
-    def history(self, item: Item) -> Sequence[str]:
-        """Its records so far, a line each, oldest first."""
-        ...
-
-    def record(
-        self,
-        item: Item,
-        verdict: Verdict,
-        annotations: Sequence[Annotation] | None = None,
-        *,
-        attributes: Mapping[str, AttributeValue] | None = None,
-        note: str | None = None,
-        seconds: float | None = None,
-    ) -> str:
-        """Write a decision and return its record id once it is on disk; TrainsetError if it could not be written."""
-        ...
-
-    def withdraw(self, item: Item, record: str) -> str:
-        """Take back one of the session's own decisions; returns the withdrawal's record id."""
-        ...
-
-    def waiting(self) -> int:
-        """How many items wait for a person."""
-        ...
-
-    def uncommitted(self) -> int:
-        """How many decisions are on disk but not in a Git commit."""
-        ...
-
-
-@runtime_checkable
-class Blinding(Protocol):
-    """What a desk is too that hides of some items what is known of them, until they are decided."""
-
-    def blind(self, item: Item) -> str:
-        """Why an item is to be decided blind, in words; "" where it is not."""
-        ...
-
-    def rivals(self, item: Item, *, model: bool = False) -> Sequence[Rival]:
-        """The answers to it, the reviewer's own first; with `model` the proposal too."""
-        ...
 
 
 class Session:

@@ -8,6 +8,7 @@ import msgspec
 
 from trainset.core.exporting import SIDECAR, sidecar_of
 from trainset.core.lookup import plain
+from trainset.core.records import UNREADABLE
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -55,7 +56,7 @@ def _read(src: Path) -> dict[str, Told]:
     for path in (src / SIDECAR, src.parent / SIDECAR, src.parent.parent / SIDECAR, sidecar_of(src)):
         try:
             found = msgspec.json.decode(path.read_bytes(), type=_File)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, *UNREADABLE):
             continue
         if found.trainset == 1:
             return {**{told.key: told for told in found.items.values()}, **found.items}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from trainset.core.model import Annotation, AttributeValue, Item, Task, Verdict
-from trainset.core.session import Desk
+from trainset.core.reviewing import Desk
 from trainset.core.sitting import Ruling
 
 Subject = Literal["item", "object", "completeness"]
@@ -58,8 +58,8 @@ class Shown:
 
     `annotations` are what an acceptance says: the object, the classes of the item, or (where it is to be said whether
     something is missing) all objects as decided. `focus` is where the tile's object is, `labelled` what a new label would
-    be put on, None where there is not one label to change. `whole` is to be seen with all its annotations. `taken` says why there is nothing to decide (any more); ""
-    where there is.
+    be put on, None where there is not one label to change. `whole` is to be seen with all its annotations. `taken` says
+    why there is nothing to decide (any more); "" where there is.
     """
 
     tile: Tile

@@ -45,6 +45,11 @@ def parse(text: str, task: str) -> Condition:
     return condition
 
 
+def quoted(value: str) -> str:
+    """A value as a filter spells it, whatever is in it."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
+
+
 DEEPEST, MOST_VALUES = 8, 500
 """What SQLite takes in any build, and plans in well under a second."""
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable
-from typing import ClassVar, cast
+from typing import ClassVar, Unpack, cast
 
 from textual.app import App
 from textual.binding import Binding
 from textual.theme import BUILTIN_THEMES, Theme
 
-from trainset.core.adjudicating import AdjudicationSession, RivalDesk
+from trainset.core.adjudicating import AdjudicationSession
 from trainset.core.grid import GridSession
 from trainset.core.preferences import DEFAULT, Preferences
 from trainset.core.protocols import Context, View
 from trainset.core.queue import Picked
-from trainset.core.session import Desk, Session
+from trainset.core.reviewing import Blinding, Desk, RivalDesk
+from trainset.core.session import Session
 from trainset.core.sitting import Notice
 from trainset.core.tiles import GridDesk
+from trainset.tui import Options
 from trainset.tui.canvas.ansi import Depth
 from trainset.tui.canvas.blocks import Renderer
 from trainset.tui.canvas.palette import BACKGROUND, FOREGROUND, hexadecimal
@@ -61,7 +63,10 @@ class SessionApp(App[None]):
 
     def __init__(
         self,
+        make_view: Callable[[], View],
         context: Context,
+        *,
+        min_look: float = 0.15,
         renderer: Renderer | None = None,
         depth: Depth | None = None,
         preferences: Preferences = DEFAULT,
@@ -74,8 +79,8 @@ class SessionApp(App[None]):
         self.theme = display.theme
         self.animation_level = "none"
         self.preferences = preferences
-        self.terminal = detect(os.environ, self.console.color_system, renderer, depth, display, answers)
-        self.terminal = usable(self.terminal)
+        self.make_view, self.view_context, self.min_look = make_view, context, min_look
+        self.terminal = usable(detect(os.environ, self.console.color_system, renderer, depth, display, answers))
         self.prefetch = Prefetch(context.media)
         self._frozen = False
 
@@ -102,21 +107,9 @@ class SessionApp(App[None]):
 class ReviewApp(SessionApp):
     """A review item by item; `trainset.tui.run_review` runs it."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        make_view: Callable[[], View],
-        context: Context,
-        *,
-        min_look: float = 0.15,
-        renderer: Renderer | None = None,
-        depth: Depth | None = None,
-        preferences: Preferences = DEFAULT,
-        answers: Answers = SILENT,
-    ) -> None:
-        super().__init__(context, renderer, depth, preferences, answers)
-        self.session = Session(desk, make_view, context, min_look=min_look)
-        self._make_view, self._view_context, self._min_look = make_view, context, min_look
+    def __init__(self, desk: Desk, make_view: Callable[[], View], context: Context, **options: Unpack[Options]) -> None:
+        super().__init__(make_view, context, **options)
+        self.session = Session(desk, make_view, context, min_look=self.min_look)
 
     def first(self) -> SessionScreen:
         """The first item."""
@@ -125,12 +118,12 @@ class ReviewApp(SessionApp):
     def _reveal(self) -> None:
         """Beside a decision that was taken blind, show what was hidden."""
         outer, screen = self.session, self.screen
-        assert outer.sitting is not None
+        assert outer.sitting is not None and isinstance(outer.desk, Blinding)
         inner = AdjudicationSession(
-            cast(RivalDesk, outer.desk),
-            self._make_view,
-            self._view_context,
-            min_look=self._min_look,
+            outer.desk,
+            self.make_view,
+            self.view_context,
+            min_look=self.min_look,
             queue=Picked((outer.sitting.entry,)),
             stands=True,
         )
@@ -161,20 +154,10 @@ class AdjudicateApp(SessionApp):
     """A review of what is in dispute; `trainset.tui.run_adjudicate` runs it."""
 
     def __init__(
-        self,
-        desk: RivalDesk,
-        make_view: Callable[[], View],
-        context: Context,
-        *,
-        min_look: float = 0.15,
-        renderer: Renderer | None = None,
-        depth: Depth | None = None,
-        preferences: Preferences = DEFAULT,
-        answers: Answers = SILENT,
+        self, desk: RivalDesk, make_view: Callable[[], View], context: Context, **options: Unpack[Options]
     ) -> None:
-        super().__init__(context, renderer, depth, preferences, answers)
-        self.session = AdjudicationSession(desk, make_view, context, min_look=min_look)
-        self._make_view, self._view_context, self._min_look = make_view, context, min_look
+        super().__init__(make_view, context, **options)
+        self.session = AdjudicationSession(desk, make_view, context, min_look=self.min_look)
 
     def first(self) -> SessionScreen:
         """The first item in dispute."""
@@ -187,7 +170,7 @@ class AdjudicateApp(SessionApp):
             return
         entry = session.sitting.entry
         editor = Session(
-            session.desk, self._make_view, self._view_context, min_look=self._min_look, queue=Picked((entry,))
+            session.desk, self.make_view, self.view_context, min_look=self.min_look, queue=Picked((entry,))
         )
         editor.begin_with(*session.draft())
 
@@ -204,29 +187,19 @@ class GridApp(SessionApp):
     """A review page by page; `trainset.tui.run_grid` runs it."""
 
     def __init__(
-        self,
-        desk: GridDesk,
-        make_view: Callable[[], View],
-        context: Context,
-        *,
-        min_look: float = 0.15,
-        renderer: Renderer | None = None,
-        depth: Depth | None = None,
-        preferences: Preferences = DEFAULT,
-        answers: Answers = SILENT,
+        self, desk: GridDesk, make_view: Callable[[], View], context: Context, **options: Unpack[Options]
     ) -> None:
-        super().__init__(context, renderer, depth, preferences, answers)
-        self.session = GridSession(desk, min_look=min_look)
-        self._make_view, self._view_context, self._min_look = make_view, context, min_look
+        super().__init__(make_view, context, **options)
+        self.session = GridSession(desk, min_look=self.min_look)
 
     def first(self) -> SessionScreen:
         """The first page."""
         return GridScreen(
             self.session,
-            self._make_view,
-            self._view_context,
+            self.make_view,
+            self.view_context,
             self.terminal,
             self.prefetch,
             self.first_painted,
-            self._min_look,
+            self.min_look,
         )

@@ -7,6 +7,7 @@ from trainset_medical.volume import Volume
 
 from trainset.core.model import Task
 from trainset.errors import ConfigError, MediaError
+from trainset.plugins.registry import convert
 from trainset.testing import MemoryContext
 
 from .volumes import OBLIQUE, TASK, ball, bright, item
@@ -64,3 +65,9 @@ def test_the_bound_lies_between_two_heaps():
 def test_a_label_that_the_task_lacks_is_an_error(task):
     with pytest.raises(ConfigError, match="no label"):
         Threshold(ThresholdSettings(label="liver" if task is TASK else None), task)
+
+
+@pytest.mark.parametrize("setting", ["parts", "least"])
+def test_counts_have_a_range(setting):
+    with pytest.raises(ConfigError, match=setting):
+        convert("trainset_medical.prelabel.threshold:ThresholdSettings", {setting: 0}, "model 'm'")

@@ -5,6 +5,7 @@ from trainset_nlp.prelabel.keywords import Keywords, KeywordsSettings
 
 from trainset.core.model import Item, Label, Task
 from trainset.errors import ConfigError
+from trainset.plugins.registry import convert
 from trainset.testing import MemoryContext
 
 ITEM = Item(key="media/a.csv#1")
@@ -50,3 +51,9 @@ def test_keywords_of_an_unknown_label_are_an_error_that_lists_the_labels():
     with pytest.raises(ConfigError, match="'spma', which is no label") as caught:
         Keywords(KeywordsSettings(words={"spma": ["x"]}), task("spam"))
     assert "spam" in caught.value.hint
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.5])
+def test_the_least_score_has_a_range(least):
+    with pytest.raises(ConfigError, match="least"):
+        convert("trainset_nlp.prelabel.keywords:KeywordsSettings", {"least": least}, "model 'm'")

@@ -6,35 +6,17 @@ from typing import Any
 
 import numpy as np
 from msgspec import Raw
-from trainset_vision.annotations import (
-    Box,
-    BoxOps,
-    Keypoints,
-    KeypointsOps,
-    Mask,
-    MaskOps,
-    Polygon,
-    PolygonOps,
-    Polyline,
-    PolylineOps,
-    Rle,
-    RotatedBox,
-    RotatedBoxOps,
-    Skeleton,
-    rle,
-)
+from trainset_vision.annotations import Box, Keypoints, Mask, Polygon, Polyline, Rle, RotatedBox, Skeleton, rle
 
 from trainset.core.model import Annotation, Attribute, Item, Label, Opaque, Task
 from trainset.testing import MemoryContext
+
+from .shapes_kit import ops
 
 WIDTH, HEIGHT = 120, 80
 ITEM = Item(key="media/a.png", meta={"width": WIDTH, "height": HEIGHT})
 PIXELS = np.random.default_rng(3).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
 SKELETON = Skeleton(points=("nose", "left", "right"), edges=(("nose", "left"), ("nose", "right")))
-OPS = {
-    Box: BoxOps(), RotatedBox: RotatedBoxOps(), Polygon: PolygonOps(), Polyline: PolylineOps(), Mask: MaskOps(),
-    Keypoints: KeypointsOps(SKELETON),
-}  # fmt: skip
 
 
 def mask_of(*windows: tuple[int, int, int, int]) -> Rle:
@@ -85,4 +67,4 @@ def context(kind: str, **changes: Any) -> MemoryContext:
     attributes = (Attribute(name="bent", type="flag"),)
     options = {"options": SKELETON} if kind == "keypoints" else {}
     task = Task(name="parts", type=kind, labels=labels, attributes=attributes, **options, **changes)
-    return MemoryContext(task, loaded={ITEM.key: PIXELS}, ops=OPS)
+    return MemoryContext(task, loaded={ITEM.key: PIXELS}, ops=ops(SKELETON))

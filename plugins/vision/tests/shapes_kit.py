@@ -5,42 +5,25 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 from msgspec import UNSET
-from trainset_vision.annotations import (
-    Box,
-    BoxOps,
-    Keypoints,
-    KeypointsOps,
-    Mask,
-    MaskOps,
-    Polygon,
-    PolygonOps,
-    Polyline,
-    PolylineOps,
-    Rle,
-    RotatedBox,
-    RotatedBoxOps,
-    Skeleton,
-    rle,
-)
+from trainset_vision import plugin
+from trainset_vision.annotations import Box, Keypoints, Mask, Polygon, Polyline, Rle, RotatedBox, Skeleton, rle
 from trainset_vision.annotations.rotated_box import corners
 
 from trainset.core.model import Class, Item, Label, Task
 from trainset.plugins import Labelled
+from trainset.plugins.registry import load
 from trainset.testing import MemoryContext
 
 TITLES = ("screw", "Nut & bolt", "no", "b", "a", "Ünïcode <tag>")
 IDS = [f"l{n}" for n in range(len(TITLES))]
 POINTS = ("nose", "left eye", "7")
 SKELETON = Skeleton(points=POINTS, edges=(("nose", "left eye"),))
-OPS = {
-    Box: BoxOps(),
-    RotatedBox: RotatedBoxOps(),
-    Polygon: PolygonOps(),
-    Polyline: PolylineOps(),
-    Mask: MaskOps(),
-    Keypoints: KeypointsOps(SKELETON),
-}
 TASKS = ("box", "rotated-box", "polygon", "mask", "polyline", "keypoints", "classify")
+
+
+def ops(skeleton):
+    """How annotations of each type are compared, by their struct, as the plugin offers it."""
+    return {load(s.struct): load(s.ops)(*[skeleton] if s.options else []) for s in plugin.trainset_annotations()}
 
 
 def task(type, **more):
@@ -50,7 +33,7 @@ def task(type, **more):
 
 
 def context(type, items=(), **more):
-    return MemoryContext(task(type, **more), items, ops=OPS)
+    return MemoryContext(task(type, **more), items, ops=ops(SKELETON))
 
 
 def disc(width, height, x, y, radius):

@@ -12,6 +12,7 @@ from trainset_vision.annotations import Box, Keypoints, Mask, Polygon, PolygonOp
 from trainset_vision.conversions import (
     box_of,
     box_to_polygon,
+    differing_area,
     fitted_rotated_box,
     mask_area,
     mask_to_polygon,
@@ -104,6 +105,13 @@ def test_an_outline_of_absurd_length_is_refused():
         polygon_to_mask(((0, 0, 9000, 9000, 9000, 1) * 1000,), (9000, 9000))
 
 
+@pytest.mark.parametrize("far", [1e120, 1e300, 1e308])
+@pytest.mark.parametrize("signs", [(0, 0, 1, 1, 1, 0, 0, 1), (0, 0, 1, 0, -1, 1)])
+def test_an_outline_that_leads_absurdly_far_is_refused(far, signs):
+    with pytest.raises(RecordError, match="too far"):
+        polygon_to_mask((tuple(sign * far for sign in signs),), (20, 30))
+
+
 def test_rings_that_bound_nothing_have_no_pixels():
     assert mask_area(polygon_to_mask(((1, 1, 2, 2), (float("nan"),) * 6), (5, 5))) == 0
 
@@ -151,16 +159,16 @@ def test_the_rotated_box_about_a_line_a_point_or_nothing():
     assert fitted_rotated_box(()) is None
 
 
-def test_simplifying_moves_no_outline_further_than_asked_and_says_what_it_lost():
+def test_simplifying_moves_no_outline_further_than_asked_and_what_it_lost_can_be_told():
     angle = np.linspace(0, 2 * np.pi, 400, endpoint=False)
     circle = tuple((np.stack([np.cos(angle), np.sin(angle)], axis=1) * 100 + 200).ravel().tolist())
-    rough, loss = simplified((circle,), 1.0)
+    rough = simplified((circle,), 1.0)
     points = np.reshape(rough[0], (-1, 2))
     assert 8 < len(points) < 40
     middles = (points + np.roll(points, 1, axis=0)) / 2
     assert (100 - np.hypot(*(middles - 200).T) <= 1.0).all()
-    assert loss == pytest.approx(polygon_area((circle,)) - polygon_area(rough))
-    assert simplified((circle,), 0.0)[1] == 0
+    assert differing_area((circle,), rough) == pytest.approx(polygon_area((circle,)) - polygon_area(rough))
+    assert differing_area((circle,), simplified((circle,), 0.0)) == 0
 
 
 def test_regions_of_what_has_an_area():

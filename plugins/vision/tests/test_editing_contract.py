@@ -56,7 +56,7 @@ def commands(kind):
 
 @pytest.mark.parametrize("kind", CASES)
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_edits_keep_annotations_sound_and_are_taken_back_exactly(kind, data):
     first, others = CASES[kind]
     view = ImageView()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from trainset_vision.annotations import Rle, rle
@@ -51,7 +51,6 @@ def test_its_extent_is_that_of_the_runs(pixels):
 
 
 @given(masks, st.integers(-30, 600), st.integers(-30, 600), small)
-@settings(deadline=None)
 def test_a_window_is_replaced_and_nothing_else(pixels, left, top, part):
     bits = of(pixels)
     changed = bits.replaced(left, top, part)
@@ -78,7 +77,6 @@ def test_an_edit_that_changes_nothing_gives_the_same_bitmap():
     st.tuples(*[st.integers(-50, 400)] * 2),
     st.tuples(*[st.integers(1, 400)] * 2),
 )
-@settings(deadline=None)
 def test_from_afar_a_bit_is_seen_where_any_pixel_is_set(pixels, factor, corner, size):
     region = (*corner, *size)
     seen = of(pixels).seen(region, factor)
@@ -99,7 +97,6 @@ places = st.builds(Point, st.floats(0, 60), st.floats(0, 40))
 
 
 @given(places, places, st.sampled_from([1, 3, 9, 25]))
-@settings(deadline=None)
 def test_a_stroke_sets_the_pixels_near_its_line(start, end, size):
     bits = drawn(Bitmap(40, 60, {}), start, end, size, True)
     y, x = np.mgrid[:40, :60] + 0.5

@@ -209,6 +209,12 @@ def test_polygons_become_masks_and_masks_polygons_under_the_same_id():
     assert view.annotations()[0].label == "nut"
 
 
+def test_a_polygon_that_cannot_be_drawn_stays_one_and_says_why():
+    view = opened("polygon", Polygon(id="a1", polygon=((0, 0, 1e300, 0, 0, 1e300),)))
+    assert "too far" in said(view.do("convert"))
+    assert isinstance(view.annotations()[0], Polygon)
+
+
 # -- lines ---------------------------------------------------------------------------------------------------------
 
 

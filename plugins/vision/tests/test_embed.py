@@ -111,6 +111,12 @@ def test_one_vector(shape, tmp_path, media):
     assert one(embedder(path), tmp_path, media).tolist() == [[1, 2, 3, 4, 5, 6, 7, 8]]
 
 
+@pytest.mark.parametrize("shape", [(3, 32, 32), (32, 32, 3)])
+def test_a_model_of_one_picture_has_no_batch_axis(shape, tmp_path, media):
+    path = model(tmp_path, {"image": ("float32", shape)}, embedding=[[1, 2, 3]])
+    assert one(embedder(path), tmp_path, media).tolist() == [[1, 2, 3]]
+
+
 @pytest.mark.parametrize(("pooling", "expected"), [("cls", [0, 1, 2, 3]), ("mean", [8, 9, 10, 11])])
 def test_tokens_are_one_question(pooling, expected, tmp_path, media):
     path = model(tmp_path, last_hidden_state=np.arange(20).reshape(1, 5, 4))

@@ -34,7 +34,7 @@ every_format = pytest.mark.parametrize("name", FORMATS)
 
 
 @every_format
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows=box_rows())
 def test_boxes_come_back_to_a_millionth_of_a_pixel_or_to_the_last_digit(name, rows):
     importer, exporter, tolerance = FORMATS[name]

@@ -129,7 +129,7 @@ def test_what_a_table_cannot_hold_is_said(tmp_path, context):
     assert sorted(loss.what for loss in lost) == ["attributes", "notes", "types", "unusable"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(class_rows(), st.sampled_from(["a\nb", "a\rb", 'a"b', "a,b;c\td", "x"]))
 def test_classes_come_back(rows, title):
     context = MemoryContext(task(*TITLES[:-1], title, type="classify"))

@@ -90,7 +90,7 @@ def test_blanks_in_names_become_hyphens_and_two_labels_never_one(tmp_path):
         list(DotaExporter().write([], tmp_path / "b", both))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     cx=st.floats(-50, 400),
     cy=st.floats(-50, 280),
@@ -104,3 +104,21 @@ def test_a_rotated_box_comes_back_corner_by_corner(tmp_path_factory, cx, cy, w, 
     items, lost, _ = round_trip(DotaImporter(), DotaExporter(), [row([box])], dest, context())
     (found,) = items["a.jpg"].annotations
     assert np.allclose(corners(found.rotated_box), corners(box.rotated_box), rtol=0, atol=1e-6) and not lost
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("gsd", True),
+        ("gsd", "0.5"),
+        ("imagesource", ""),
+        ("imagesource", "null"),
+        ("imagesource", " a"),
+        ("imagesource", "a\u2028b"),
+    ],
+)
+def test_heads_that_would_not_come_back_are_said_to_be_lost(tmp_path, key, value):
+    given = [row(name="a.jpg", attributes={key: value})]
+    lost = list(DotaExporter().write(given, tmp_path, MemoryContext(task("a"))))
+    assert [(loss.what, loss.detail) for loss in lost] == [("item-attributes", key)]
+    assert (tmp_path / "labelTxt" / "a.txt").read_text() == ""

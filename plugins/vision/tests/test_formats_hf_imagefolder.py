@@ -86,8 +86,9 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_parquet(tmp_path):
-    pa = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow as pa
+    from pyarrow import parquet
+
     row = {"file_name": "a.jpg", "objects": {"bbox": [[1.0, 1.0, 2.0, 2.0]], "categories": [0]}}
     parquet.write_table(pa.Table.from_pylist([row]), tmp_path / "metadata.parquet")
     assert read(tmp_path, "box")[0][0].annotations[0].label == "screw"
@@ -127,3 +128,8 @@ def test_a_task_that_takes_one_class_writes_one_label(tmp_path):
         "label": "screw",
         "score": 0.5,
     }
+
+
+def test_a_line_ends_where_json_lines_say_and_not_at_other_separators(tmp_path):
+    (tmp_path / "metadata.jsonl").write_text('{"file_name":"a.jpg","label":"a\u2028b\u0085"}\r\n', encoding="utf-8")
+    assert HfImagefolderImporter().classes(tmp_path) == [(None, "a\u2028b\u0085")]

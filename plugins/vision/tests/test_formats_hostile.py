@@ -147,7 +147,7 @@ def survives(importer, src, type):
 
 
 @pytest.mark.parametrize("name", JSON)
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), junk=JUNK, type=st.sampled_from(kit.TASKS))
 def test_json_with_anything_in_any_place(name, data, junk, type, tmp_path_factory):
     importer, file, content = JSON[name]
@@ -169,7 +169,7 @@ CVAT = f"""<annotations><version>1.1</version>{META}
 </image></annotations>"""
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), type=st.sampled_from(kit.TASKS))
 def test_cvat_with_anything_in_any_attribute(data, type, tmp_path_factory):
     words = ["", "nan", "-1", "1e308", "1e999", "9" * 5000, "a", "1,2", "1,2;", ";", "../..", "&#9;", "٣", "0x1", "1_0"]

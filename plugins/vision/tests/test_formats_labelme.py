@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from trainset_vision.annotations import Box, Polygon, Polyline, rle
-from trainset_vision.formats.labelme import LabelmeImporter
+from trainset_vision.formats.labelme import LabelmeExporter, LabelmeImporter
 
 from trainset.core.model import Item
-from trainset.plugins import Imported
+from trainset.plugins import Imported, Labelled
+from trainset.testing import MemoryContext
 
 from . import shapes_kit as kit
 
@@ -219,3 +220,26 @@ def test_coordinates_of_an_image_as_it_is_stored_are_left_out(tmp_path):
     assert "before their EXIF orientation" in problems[0]
     src = written(tmp_path, [shape("rectangle", [[1, 1], [3, 3]])], imageHeight=60, imageWidth=40)
     assert read(src, "box")[0][0].meta == {"width": 40, "height": 60}
+
+
+def test_an_export_has_a_folder_of_nothing_but_labelme_files_and_names_come_back(tmp_path):
+    context = MemoryContext(kit.task("box"), folder=tmp_path / "media", media_mode="copy")
+    names = ("a.jpg", "cam/b.jpg", "cam/deep/c.jpg", "images/d.jpg")
+    for name in names:
+        (context.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (60, 40)).save(context.folder / name)
+    rows = [Labelled(item=Item(key=f"media/{name}"), name=name, annotations=(), state="reviewed") for name in names]
+    assert not list(LabelmeExporter().write(rows, tmp_path / "out", context))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["images"]
+    items, problems = read(tmp_path / "out", "box")
+    assert (sorted(item.name for item in items), problems) == (sorted(names), [])
+
+
+def test_a_folder_called_images_may_be_part_of_the_name_of_an_item(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in ("a.jpg", "images/a.jpg"):
+        Image.new("RGB", (60, 40)).save(tmp_path / name)
+    written(tmp_path, [], "images/a.json", imagePath="a.jpg")
+    known = [Item(key=f"media/{name}", meta={"width": 60, "height": 40}) for name in ("a.jpg", "images/a.jpg")]
+    (found,), problems = read(tmp_path, "box", known)
+    assert (found.name, found.path, problems) == ("images/a.jpg", tmp_path / "images" / "a.jpg", [])

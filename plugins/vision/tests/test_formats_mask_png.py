@@ -187,7 +187,7 @@ def test_more_than_255_classes_take_16_bits(tmp_path):
     assert not lost and not problems
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(values=st.lists(st.lists(st.integers(0, 3), min_size=7, max_size=7), min_size=5, max_size=5))
 def test_masks_of_classes_come_back_pixel_by_pixel(tmp_path_factory, values):
     pixels = np.array(values)

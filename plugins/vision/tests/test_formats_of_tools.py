@@ -46,7 +46,7 @@ def row(*annotations, name="a.jpg", **more):
 
 
 @pytest.mark.parametrize(("name", "type"), PAIRS)
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_what_is_written_comes_back(name, type, data):
     rows = data.draw(kit.rows(type))

@@ -54,6 +54,21 @@ def test_rows_of_an_image_need_not_stand_together(tmp_path):
     assert [(i.name, len(i.annotations)) for i in items] == [("a.jpg", 2), ("b.jpg", 2)]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_tables_that_a_spreadsheet_saved_are_read(tmp_path, encoding):
+    text = "ImageID, LabelName, XMin, XMax, YMin, YMax\na, /m/01, 0.1, 0.5, 0.2, 0.4\n"
+    root = dataset(tmp_path)
+    (root / "boxes.csv").write_text(text, encoding=encoding)
+    (found,), problems = read(OpenImagesImporter(), root, context())
+    assert same_boxes(found.annotations, [box(20, 20, 80, 20, "Ship")]) and not problems
+
+
+def test_a_table_with_a_quote_that_does_not_end_is_named(tmp_path):
+    text = BOXES + 'a,x,/m/01,1,0,1,0,1,0,0,0,0,0\nb,"x' + "y" * (1 << 24) + "\n"
+    with pytest.raises(TrainsetError, match=r"bbox\.csv"):
+        read(OpenImagesImporter(), dataset(tmp_path, train_annotations_bbox=text), context())
+
+
 @pytest.mark.parametrize("place", ["nan,1,0,1", "0,1e308,0,1", "x,1,0,1", "0.5,0.5,0,1", "0,20,0,30", ",,,"])
 def test_boxes_that_make_no_sense_are_named_and_leave_no_item_empty(tmp_path, place):
     text = BOXES + f"a,x,/m/01,1,{place},0,0,0,0,0\n"

@@ -197,3 +197,13 @@ def test_what_voc_cannot_hold_is_said(tmp_path, context):
 def test_a_label_that_xml_cannot_hold_is_refused(tmp_path):
     with pytest.raises(TrainsetError, match="XML"):
         list(VocExporter().write([], tmp_path, MemoryContext(task("a\x00"))))
+
+
+def test_folders_above_the_data_set_do_not_make_its_images_masks(tmp_path, context):
+    root = tmp_path / "Segmentation of parts"
+    annotation(root / "xml" / "a.xml", one((1, 1, 9, 9)))
+    image = root / "pictures" / "deep" / "a.jpg"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(b"")
+    (found,), _ = read(VocImporter(), root, context)
+    assert found.path == image

@@ -150,9 +150,10 @@ def test_splits_may_be_lists_of_folders_and_text_files(tmp_path, context):
 
 
 def test_an_image_in_two_splits_counts_once(tmp_path, context):
-    root = dataset(tmp_path, {"a.jpg": ""}, "names: [zebra]\ntrain: images/train\nval: images/train\n")
+    root = dataset(tmp_path, {"a.jpg": ""}, "names: [zebra]\ntrain: images/train\nval: val.txt\n")
+    (tmp_path / "val.txt").write_text("images/train/a.jpg\n")
     items, problems = read(YoloImporter(), root, context)
-    assert [i.split for i in items] == ["train"] and "listed twice" in said(problems)
+    assert [i.split for i in items] == ["train"] and "listed twice" in said(problems) and problems[0].note
 
 
 def test_roboflow_writes_paths_one_folder_up(tmp_path, context):
@@ -241,10 +242,17 @@ def test_retired_and_missing_indices_keep_their_place(tmp_path):
     context = MemoryContext(Task(name="t", type="box", labels=labels))
     list(YoloExporter().write([row([box(10, 20, 64, 48, "b")], split="val")], tmp_path, context))
     config = yaml.safe_load((tmp_path / "data.yaml").read_text())
-    assert config == {"val": "images/val", "names": {0: "unused-0", 1: "no", 2: "unused-2", 3: "b"}}
+    assert config == {"val": "images/val", "train": "", "names": {0: "unused-0", 1: "no", 2: "unused-2", 3: "b"}}
     assert (tmp_path / "labels" / "val" / "a.txt").read_text().startswith("3 ")
     assert YoloImporter().classes(tmp_path) == [(1, "no"), (3, "b")]
-    assert "wants: train" in (tmp_path / "data.yaml").read_text()
+    assert "no images of: train" in (tmp_path / "data.yaml").read_text()
+
+
+def test_without_a_val_split_the_images_of_train_stand_for_it(tmp_path, context):
+    rows = [row(name="a.jpg"), row(name="b.jpg", split="train")]
+    items, _, problems = round_trip(YoloImporter(), YoloExporter(), rows, tmp_path, context)
+    assert yaml.safe_load((tmp_path / "data.yaml").read_text())["val"] == "images/train"
+    assert {n: i.split for n, i in items.items()} == {"a.jpg": "train", "b.jpg": "train"} and not problems
 
 
 def test_splits_of_other_names_come_back(tmp_path, context):

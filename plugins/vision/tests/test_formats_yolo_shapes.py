@@ -176,7 +176,7 @@ def test_what_is_outside_is_cut_and_what_is_all_outside_is_left_out(tmp_path):
     assert polygon_area(found.polygon) == pytest.approx(400) and lost == ["outside", "outside"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pixels=st.lists(st.lists(st.booleans(), min_size=9, max_size=9), min_size=6, max_size=6))
 def test_a_mask_comes_back_pixel_by_pixel_whatever_its_parts_and_holes(pixels):
     there = np.array(pixels)
@@ -189,7 +189,7 @@ def test_a_mask_comes_back_pixel_by_pixel_whatever_its_parts_and_holes(pixels):
     assert ("parts" in lost or "holes" in lost) == (len(mask_to_polygon(mask.mask)) > 1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     cx=st.floats(200, 400), cy=st.floats(200, 280), w=st.floats(1, 150), h=st.floats(1, 150), turn=st.floats(-360, 360)
 )

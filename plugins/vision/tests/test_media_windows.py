@@ -83,7 +83,7 @@ def test_windows_are_parts_of_the_upright_whole(tmp_path, suffix, mode, orientat
             assert window.flags.c_contiguous and np.array_equal(window, whole[y : y + h, x : x + w])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_window_that_comes_smaller_covers_what_was_asked(tmp_path, data):
     orientation = data.draw(st.integers(1, 8))

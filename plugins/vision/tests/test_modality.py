@@ -191,7 +191,7 @@ def test_a_file_cut_anywhere_is_skipped_or_refused(tmp_path, suffix, kind, optio
     assert found >= 0.9 * len(cuts)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_flipped_bytes_never_raise_anything_but_a_media_error(tmp_path, data):
     suffix, kind, options = data.draw(st.sampled_from(KINDS))
@@ -346,7 +346,7 @@ def test_a_palette_gif_and_an_animation_give_the_first_frame(tmp_path):
 # -- smaller reads ---------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 700), st.integers(1, 500), st.sampled_from([1, 6]))
 def test_a_draft_is_never_smaller_than_asked(tmp_path, width, height, orientation):
     path = tmp_path / f"{orientation}.jpg"

@@ -61,8 +61,6 @@ def test_a_crop_is_the_pixels_that_an_object_touches_with_a_margin_within_the_im
 
 @pytest.fixture
 def classify():
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
     from trainset_vision.prelabel import classify
 
     return classify

@@ -128,7 +128,8 @@ def test_a_damaged_image_is_named(tmp_path):
 
 
 def test_every_coin_gets_its_own_box(tmp_path):
-    data = pytest.importorskip("skimage.data")
+    from skimage import data
+
     path = tmp_path / "coins.png"
     Image.fromarray(data.coins()).save(path)
     found = propose(path)

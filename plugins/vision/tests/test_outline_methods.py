@@ -237,7 +237,7 @@ def test_large_holes_stay_open_and_small_ones_are_filled(tmp_path):
     assert mask_area(found.mask) == pytest.approx(np.pi * 90**2, rel=0.02)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 40),
     st.integers(1, 40),

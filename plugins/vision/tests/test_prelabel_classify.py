@@ -7,18 +7,15 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageDraw, ImageFont
+from trainset_vision.prelabel import classify
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
-
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from trainset_vision.prelabel import classify  # noqa: E402
-
-from trainset.core.model import Item, Label, Task  # noqa: E402
-from trainset.errors import ModelError  # noqa: E402
-from trainset.testing import MemoryContext  # noqa: E402
+from trainset.core.model import Item, Label, Task
+from trainset.errors import ModelError
+from trainset.testing import MemoryContext
 
 COLORS = ("red", "green", "blue")
 ONE = Task(name="color", type="classify", labels=tuple(Label(id=c, index=n) for n, c in enumerate(COLORS)))

@@ -7,19 +7,16 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from trainset_vision.prelabel import yolo, yolox
+from trainset_vision.prelabel.candidates import cells
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
-
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from trainset_vision.prelabel import yolo, yolox  # noqa: E402
-from trainset_vision.prelabel.candidates import cells  # noqa: E402
-
-from trainset.core.model import Item, Task  # noqa: E402
-from trainset.errors import ConfigError, ModelError  # noqa: E402
-from trainset.testing import MemoryContext  # noqa: E402
+from trainset.core.model import Item, Task
+from trainset.errors import ConfigError, ModelError
+from trainset.testing import MemoryContext
 
 BOXES = Task(name="parts", type="box")
 NAMES = ("screw", "nut", "gear")
@@ -296,10 +293,13 @@ def test_one_class_in_six_columns_is_told_from_suppressed_boxes(tmp_path):
 
 
 def test_a_shape_that_no_grid_explains_is_asked_about(tmp_path):
-    recognition = yolo.recognise(fixed(tmp_path / "m.onnx", np.zeros((12, 1000), np.float32)), BOXES)
+    path = fixed(tmp_path / "m.onnx", np.zeros((12, 1000), np.float32))
+    recognition = yolo.recognise(path, BOXES)
     (question,) = recognition.questions
     assert "layout" not in recognition.settings
     assert question.setting == "layout" and set(question.choices) == {"v5", "v8"}
+    with pytest.raises(ModelError, match="`layout` and `keypoints` must say"):
+        yolo.Yolo(yolo.YoloSettings(path=str(path)), BOXES)
 
 
 def test_yolox_and_yolo_do_not_take_each_others_models(tmp_path):

@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+from trainset.errors import ModelError
 
-from trainset.errors import ModelError  # noqa: E402
-
-from .layouts_kit import NAMES, Pictures, adapter, boxes, recognise, returning, task  # noqa: E402
+from .layouts_kit import NAMES, Pictures, adapter, boxes, recognise, returning, task
 
 PLANTED = {5: (2, (100, 50, 300, 150)), 77: (1, (400, 200, 600, 380))}
 """Query: class and corners in an image of 640×400."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from trainset_vision.prelabel.distribution import expected
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+from trainset.errors import ModelError
 
-from trainset_vision.prelabel.distribution import expected  # noqa: E402
-
-from trainset.errors import ModelError  # noqa: E402
-
-from .layouts_kit import Pictures, adapter, boxes, recognise, returning, task  # noqa: E402
+from .layouts_kit import Pictures, adapter, boxes, recognise, returning, task
 
 SIZE = (416, 320)
 """A width and a height of which 64 divides neither as it divides the other: 416 = 6.5 × 64."""

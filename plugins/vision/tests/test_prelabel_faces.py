@@ -7,18 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from trainset_vision.annotations import Skeleton
+from trainset_vision.prelabel.faces import LANDMARKS, PRIORS
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+from trainset.core.model import Item
+from trainset.errors import ModelError
 
-from PIL import Image  # noqa: E402
-from trainset_vision.annotations import Skeleton  # noqa: E402
-from trainset_vision.prelabel.faces import LANDMARKS, PRIORS  # noqa: E402
-
-from trainset.core.model import Item  # noqa: E402
-from trainset.errors import ModelError  # noqa: E402
-
-from .layouts_kit import Pictures, adapter, boxes, proposals, recognise, returning, task  # noqa: E402
+from .layouts_kit import Pictures, adapter, boxes, proposals, recognise, returning, task
 
 REAL = Path(os.environ.get("TRAINSET_REAL_DATA", "/nonexistent")) / "models" / "yunet_n_640_640.onnx"
 FACE = (181, 54, 92, 124)
@@ -35,7 +31,8 @@ def pictures(tmp_path):
 
 @pytest.fixture
 def astronaut(pictures):
-    data = pytest.importorskip("skimage.data")
+    from skimage import data
+
     if not REAL.is_file():
         pytest.skip("real models are not at hand")
     Image.fromarray(data.astronaut()).save(pictures.folder / "astronaut.png")

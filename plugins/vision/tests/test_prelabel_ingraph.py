@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
+from trainset_vision.prelabel.ingraph import Ingraph, IngraphSettings
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+from trainset.errors import ModelError
 
-from trainset.errors import ModelError  # noqa: E402
-
-from .layouts_kit import NAMES, Pictures, adapter, boxes, proposals, recognise, returning, task  # noqa: E402
+from .layouts_kit import NAMES, Pictures, adapter, boxes, proposals, recognise, returning, task
 
 CORNERS = np.array([[100, 50, 300, 150], [400, 200, 600, 380], [10, 20, 60, 90]], np.float32)
 """Left, top, right, bottom on an input of 640×400, as large as the image."""
@@ -37,6 +36,11 @@ def near(found, wanted=EXPECTED):
         assert np.abs(np.subtract(got, box)).max() <= 1
 
 
+def made_by_hand(path, **settings):
+    """The adapter with these settings alone."""
+    return Ingraph(IngraphSettings(path=str(path), **settings), task())
+
+
 def made(folder, outputs, inputs=None, **more):
     return returning(folder / "m.onnx", outputs, inputs or {"images": INPUT}, **more)
 
@@ -48,6 +52,20 @@ def test_torchvisions_lists_without_batch_axis(tmp_path, pictures, grey, shape):
     found = recognise("ingraph", path, task())
     assert (found.settings["first-class"], found.class_count) == (1, None)
     near(boxes(adapter("ingraph", path, task()), pictures, grey))
+
+
+def test_one_picture_is_fed_where_there_is_no_batch_axis(tmp_path, pictures, grey, monkeypatch):
+    outputs = {"boxes": CORNERS, "labels": CLASSES + 1, "scores": SCORES}
+    model = adapter("ingraph", made(tmp_path, outputs, {"input": ("float32", [400, 640, 3])}), task())
+    fed, feeds = [], model.feeds
+    monkeypatch.setattr(model, "feeds", lambda stacked: fed.append(len(stacked)) or feeds(stacked))
+    model.infer([model.prepare(grey, pictures)])
+    assert fed == [1]
+
+
+def test_what_settings_leave_out_of_the_outputs_is_found(tmp_path, pictures, grey):
+    path = made(tmp_path, {"boxes": CORNERS, "labels": CLASSES, "scores": SCORES})
+    near(boxes(made_by_hand(path, outputs={"labels": "labels"}), pictures, grey))
 
 
 def test_no_object_at_all_is_no_error(tmp_path, pictures, grey):

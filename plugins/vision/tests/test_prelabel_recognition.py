@@ -7,22 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trainset_vision.plugin import trainset_prelabelers
+from trainset_vision.prelabel import inputs as inputs_module
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+from trainset.errors import ConfigError, ModelError
+from trainset.plugins import PrelabelerSpec
+from trainset.plugins.registry import convert, load
 
-from trainset_vision.plugin import trainset_prelabelers  # noqa: E402
-
-from trainset.errors import ModelError  # noqa: E402
-from trainset.plugins import PrelabelerSpec  # noqa: E402
-from trainset.plugins.registry import load  # noqa: E402
-
-from . import layouts_kit as kit  # noqa: E402
-from . import test_prelabel_faces as faces  # noqa: E402
-from . import test_prelabel_ingraph as ingraph  # noqa: E402
-from . import test_prelabel_semantic as semantic  # noqa: E402
-from .test_prelabel_detr import PIXELS, queries  # noqa: E402
-from .test_prelabel_distribution import INPUT, heads, whole  # noqa: E402
+from . import layouts_kit as kit
+from . import test_prelabel_faces as faces
+from . import test_prelabel_ingraph as ingraph
+from . import test_prelabel_semantic as semantic
+from .test_prelabel_detr import PIXELS, queries
+from .test_prelabel_distribution import INPUT, heads, whole
 
 REAL = Path(os.environ.get("TRAINSET_REAL_DATA", "/nonexistent")) / "models"
 SPECS: list[PrelabelerSpec] = [spec for spec in trainset_prelabelers() if spec.recognise]
@@ -140,3 +137,37 @@ def test_no_adapter_takes_a_file_for_another_type_of_task_in_vain(tmp_path, name
 )
 def test_real_files_are_recognised_by_their_own_adapter(file, kind, adapter):
     assert [name for _, name in known(REAL / file, kit.task(kind, ["face"]))] == [adapter]
+
+
+def test_a_file_is_loaded_once_for_all_trial_runs(tmp_path, monkeypatch):
+    _, kind, outputs, inputs, _ = FILES["yolox"]
+    path = kit.returning(tmp_path / "m.onnx", outputs, inputs)
+    loaded = []
+    made = inputs_module.Session
+    monkeypatch.setattr(inputs_module, "Session", lambda path: loaded.append(path) or made(path))
+    known(path, kit.task(kind))
+    assert loaded == [path]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "settings"),
+    [
+        ("yolo", {"score": 1.5}),
+        ("yolo", {"scores": {"nut": -0.1}}),
+        ("yolo", {"iou": -0.5}),
+        ("yolo", {"max-detections": 0}),
+        ("yolo", {"max-detections": -1}),
+        ("yolo", {"tile": 8}),
+        ("yolo", {"overlap": 1.0}),
+        ("yolo", {"keypoints": [17, 0]}),
+        ("yolo", {"keypoints": [0, 3]}),
+        ("yolo", {"tolerance": -1}),
+        ("nanodet", {"bins": 0}),
+        ("ingraph", {"first-class": -1}),
+        ("classify", {"score": 2}),
+    ],
+)
+def test_settings_have_ranges(adapter, settings):
+    spec = next(spec for spec in SPECS if spec.name == adapter)
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        convert(spec.settings, {"path": "m.onnx", **settings}, "model 'm'")

@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+from trainset.errors import ModelError
 
-from trainset.errors import ModelError  # noqa: E402
-
-from .layouts_kit import NAMES, Pictures, adapter, proposals, recognise, returning, task  # noqa: E402
+from .layouts_kit import NAMES, Pictures, adapter, proposals, recognise, returning, task
 
 INPUT = {"image": ("float32", [1, 3, 256, 320])}
 SHAPES = {1: [(40, 40, 120, 80), (200, 40, 240, 80)], 3: [(80, 120, 240, 200)]}

@@ -12,26 +12,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from trainset_vision.annotations import Skeleton
+from trainset_vision.annotations.rotated_box import corners
+from trainset_vision.prelabel.candidates import Candidates
+from trainset_vision.prelabel.detections import Detector, DetectorSettings
+from trainset_vision.prelabel.keypoints import Points
+from trainset_vision.prelabel.masks import Masks
+from trainset_vision.prelabel.preprocess import Preprocess
+from trainset_vision.prelabel.rotated import Rotated, bounds, overlap
+from trainset_vision.prelabel.seams import merged
+from trainset_vision.prelabel.shapes import Boxes
+from trainset_vision.prelabel.views import through_windows
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+from trainset.core.model import Item
+from trainset.errors import MediaError
 
-from trainset_vision.annotations import Skeleton  # noqa: E402
-from trainset_vision.annotations.rotated_box import corners  # noqa: E402
-from trainset_vision.prelabel.candidates import Candidates  # noqa: E402
-from trainset_vision.prelabel.detections import Detector, DetectorSettings  # noqa: E402
-from trainset_vision.prelabel.keypoints import Points  # noqa: E402
-from trainset_vision.prelabel.masks import Masks  # noqa: E402
-from trainset_vision.prelabel.preprocess import Preprocess  # noqa: E402
-from trainset_vision.prelabel.rotated import Rotated, bounds, overlap  # noqa: E402
-from trainset_vision.prelabel.seams import merged  # noqa: E402
-from trainset_vision.prelabel.shapes import Boxes  # noqa: E402
-from trainset_vision.prelabel.views import through_windows  # noqa: E402
-
-from trainset.core.model import Item  # noqa: E402
-from trainset.errors import MediaError  # noqa: E402
-
-from .yolo_kit import Images, detect, export  # noqa: E402
+from .yolo_kit import Images, detect, export
 
 SIZE = 160
 
@@ -55,10 +51,10 @@ class Looker(Detector):
     def parts(self, arrays, size):
         return [[image] for image in self.tensors]
 
-    def feeds(self, stacked, placements):
+    def feeds(self, stacked):
         self.tensors = stacked
-        self.runs += len(placements)
-        return super().feeds(stacked, placements)
+        self.runs += len(stacked)
+        return super().feeds(stacked)
 
     def candidates(self, arrays):
         import cv2
@@ -238,7 +234,7 @@ def test_what_only_the_mirror_shows_is_turned_back(images, looker, tmp_path, kin
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(64, 700), st.floats(0, 0.8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_windows_cover_the_image_and_share_what_they_should(width, height, tile, overlap):
     windows, factor = through_windows((width, height), tile, overlap, Preprocess(size=(320, 320)))
     columns = sorted({(left, right) for left, _, right, _ in windows})

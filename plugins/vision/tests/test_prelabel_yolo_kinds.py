@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from trainset_vision.annotations import Skeleton
+from trainset_vision.annotations.rotated_box import corners
+from trainset_vision.prelabel import yolo
+from trainset_vision.prelabel.rotated import overlap
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+from trainset.core.model import Label, Task
+from trainset.errors import ModelError
 
-from trainset_vision.annotations import Skeleton  # noqa: E402
-from trainset_vision.annotations.rotated_box import corners  # noqa: E402
-from trainset_vision.prelabel import yolo  # noqa: E402
-from trainset_vision.prelabel.rotated import overlap  # noqa: E402
-
-from trainset.core.model import Label, Task  # noqa: E402
-from trainset.errors import ModelError  # noqa: E402
-
-from .yolo_kit import NAMES, Images, detect, export, make, ultralytics  # noqa: E402
+from .yolo_kit import NAMES, Images, detect, export, make, ultralytics
 
 LABELS = tuple(Label(id=name, index=i) for i, name in enumerate(NAMES))
 BOX, POLYGON, MASK, ROTATED = (

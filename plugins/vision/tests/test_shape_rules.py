@@ -7,29 +7,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from trainset_vision import plugin
-from trainset_vision.annotations import (
-    Box,
-    BoxOps,
-    Keypoints,
-    KeypointsOps,
-    Mask,
-    MaskOps,
-    Polygon,
-    PolygonOps,
-    Rle,
-    RotatedBox,
-    RotatedBoxOps,
-    Skeleton,
-    rle,
-)
+from trainset_vision.annotations import Box, Keypoints, Mask, Polygon, Rle, RotatedBox, Skeleton, rle
 
 from trainset.core.model import Item, Label, Task
 from trainset.plugins import Case
 from trainset.plugins.registry import convert, load
 from trainset.testing import MemoryContext
 
+from .shapes_kit import ops
+
 ITEM = Item(key="media/x", meta={"width": 64, "height": 48})
-OPS = {Box: BoxOps(), Mask: MaskOps(), Polygon: PolygonOps(), RotatedBox: RotatedBoxOps(), Keypoints: KeypointsOps()}
 SPECS = {spec.name: spec for spec in plugin.trainset_rules()}
 
 
@@ -51,7 +38,7 @@ def mask(*spots):
 def found(name, *annotations, options=None, **settings):
     spec = SPECS[name]
     task = Task(name="t", type="polygon", labels=(Label(id="sky", index=0),), options=options or {})
-    context = MemoryContext(task, [ITEM], settings=convert(spec.settings, settings, "the rule"), ops=OPS)
+    context = MemoryContext(task, [ITEM], settings=convert(spec.settings, settings, "the rule"), ops=ops(Skeleton()))
     cases = [Case(ITEM, "predicted", annotations, "run"), Case(ITEM, "unlabelled")]
     return [SimpleNamespace(object=f.object, reason=f.reason) for f in load(spec.factory)().findings(cases, context)]
 

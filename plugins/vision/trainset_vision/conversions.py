@@ -41,6 +41,9 @@ Ring = tuple[float, ...]
 _STEPS = 50_000_000
 """COCO's drawing takes memory by an outline's length in fifths of a pixel; so many are 200 MB."""
 
+_FARTHEST = 1e100
+"""Coordinates beyond it are drawn wrong or not at all: products of four of them overflow."""
+
 
 # -- boxes -------------------------------------------------------------------------------------------------
 
@@ -109,6 +112,8 @@ def polygon_to_mask(rings: Rings, size: Sequence[int]) -> Rle:
     height, width = int(size[0]), int(size[1])
     empty: Any = {"size": [height, width], "counts": rle.compress([rle.total((height, width))]).encode()}
     sound = [ring for ring in rings if len(ring) >= 6 and len(ring) % 2 == 0 and np.isfinite(ring).all()]
+    if any(max(map(abs, ring)) > _FARTHEST for ring in sound):
+        raise RecordError("the outline of a region leads too far away to be drawn")
     drawn: Any = empty
     for level, group in enumerate(_grouped(sound)):
         flat = [points for ring in group for points in _near(ring, height, width)]
@@ -150,15 +155,18 @@ def polygon_area(rings: Rings) -> float:
     return float(polygons([rings])[0].area)
 
 
-def simplified(rings: Rings, tolerance: float) -> tuple[tuple[Ring, ...], float]:
-    """A region with fewer points, none of whose outlines moved by more than `tolerance` pixels, and what was lost.
+def simplified(rings: Rings, tolerance: float) -> tuple[Ring, ...]:
+    """A region with fewer points, none of whose outlines moved by more than `tolerance` pixels.
 
-    The loss is the area, in square pixels, that belongs to one of the two regions only. By Douglas and Peucker (1973),
-    without letting outlines cross.
+    By Douglas and Peucker (1973), without letting outlines cross. What it cost is `differing_area`.
     """
-    region = polygons([rings])[0]
-    rough = region.simplify(tolerance, preserve_topology=True)
-    return rings_of(rough), float(region.symmetric_difference(rough).area)
+    return rings_of(polygons([rings])[0].simplify(tolerance, preserve_topology=True))
+
+
+def differing_area(a: Rings, b: Rings) -> float:
+    """The area, in square pixels, that belongs to one of two regions only."""
+    left, right = polygons([a, b])
+    return float(left.symmetric_difference(right).area)
 
 
 def rings_of(area: Geometry) -> tuple[Ring, ...]:

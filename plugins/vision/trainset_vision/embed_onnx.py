@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,9 +15,9 @@ from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
 from trainset.plugins import Limits, Media, Question, Recognition
 from trainset_vision.prelabel.adapter import ImageModel, ModelSettings, Prepared, class_names, declared_size, unfit
-from trainset_vision.prelabel.inputs import feeds, picture, trial
+from trainset_vision.prelabel.inputs import picture, trial
 from trainset_vision.prelabel.numbers import IMAGENET
-from trainset_vision.prelabel.preprocess import ImageInput, Placement, Preprocess
+from trainset_vision.prelabel.preprocess import ImageInput, Preprocess
 
 Pooling = Literal["none", "cls", "mean"]
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
@@ -85,7 +84,7 @@ class OnnxEmbedder:
         takes = picture(info)
         if takes is None:
             raise unfit(info, "a model of images")
-        self._model = _Encoder(settings, _preprocess(info, takes)[0], takes)
+        self._model = ImageModel(settings, _preprocess(info, takes)[0], takes)
         self._pooling = settings.pooling
         names = [tensor.name for tensor in info.outputs]
         if settings.output is not None and settings.output not in names:
@@ -105,7 +104,7 @@ class OnnxEmbedder:
 
     def prepare(self, item: Item, media: Media) -> Prepared:
         """The tensor. Thread-safe; MediaError names the file."""
-        return self._model.prepare(item, SimpleNamespace(media=media))
+        return self._model.tensor(item, media)
 
     def infer(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
         """`(n, d)` float32. Thread-safe; ModelError where a run fails or gives no finite vector."""
@@ -124,13 +123,6 @@ class OnnxEmbedder:
             f"{self._model.info.path.name} gives {list(array.shape)} for an image, which is no vector",
             hint='set `pooling` in its settings in trainset.toml: "cls" or "mean" for tokens, "mean" for a map',
         )
-
-
-class _Encoder(ImageModel):
-    """An image model whose other inputs, if any, are known."""
-
-    def feeds(self, stacked: NDArray[Any], placements: Sequence[Placement]) -> dict[str, NDArray[Any]]:
-        return feeds(self.info, self.takes, stacked)
 
 
 def _kind(array: NDArray[Any]) -> Literal["vector", "tokens", "map"] | None:

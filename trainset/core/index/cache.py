@@ -69,8 +69,10 @@ class Index:
             try:
                 return self._refresh(stamps)
             except ChangedError:  # by Git, while it was read
+                self._runs = None  # they are of a transaction that came to nothing
                 return self._refresh(None)
             except sqlite3.DatabaseError as error:
+                self._runs = None
                 if not self._database.lost(error):
                     raise self._database.unusable(error) from error
             self._database.make_anew()

@@ -103,7 +103,7 @@ class Database:
         try:
             db.execute("PRAGMA synchronous=NORMAL")
             db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA cache_size=-65536")
+            db.execute("PRAGMA cache_size=-16384")
             if _version(db) not in (0, SCHEMA):
                 raise sqlite3.DatabaseError("another schema")
             if _version(db) == 0:

@@ -22,7 +22,7 @@ from trainset.core.objects import DECIDED, Asked, Holding, Objects, Said, fold_o
 
 Alike = Callable[[Task, str, Sequence[str], Sequence[str]], bool]
 """Whether the annotations of two sets of decisions on an item (by its key) are equivalent."""
-_CHUNK = 20_000
+_CHUNK = 500
 Row = tuple[Any, ...]
 
 

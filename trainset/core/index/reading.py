@@ -13,7 +13,8 @@ from trainset.core.index.marks import Glance, bars, glances, marks
 from trainset.core.model import Decision, Header, ItemRecord, LotEntry, Outcome, Prediction, is_item
 from trainset.core.records import UNREADABLE, lines, parse, read_end
 
-CHUNK = 20_000
+CHUNK = 500
+"""How many lines are taken in at once: few, since an item may hold hundreds of objects."""
 Row = tuple[Any, ...]
 Ids = Callable[[Sequence[str]], dict[str, int]]
 """The numbers of items by key; keys not seen before get one."""

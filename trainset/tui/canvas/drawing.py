@@ -65,7 +65,7 @@ def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _outline(brush: ImageDraw.ImageDraw, shape: Shape, camera: Camera) -> None:
     color, size = palette(shape.color), 3 if shape.selected else 2
     points = camera.to_cells(shape.points)
-    if not len(points) or not np.isfinite(points).all():
+    if len(points) < (2 if shape.kind == "box" else 1) or not np.isfinite(points).all():
         return
     if shape.kind == "points":
         for x, y in points.tolist():

@@ -43,12 +43,6 @@ def _corners(tint: Tint) -> tuple[Point, Point]:
     return Point(tint.place.x, tint.place.y), Point(tint.place.right, tint.place.bottom)
 
 
-def _array(shape: Shape) -> NDArray[np.float64]:
-    if isinstance(shape.points, np.ndarray):
-        return shape.points.reshape(-1, 2)
-    return np.array([(p.x, p.y) for p in shape.points], np.float64)
-
-
 class Placed(NamedTuple):
     """A shape, its points in cells `(n, 2)`, and the least and greatest of them `(2, 2)`."""
 
@@ -100,7 +94,7 @@ class Overlay:
 
     def _placed(self, shapes: Sequence[Shape]) -> list[Placed]:
         """Where shapes lie on the cells, those without a finite place left out; all of them at once, for speed."""
-        arrays = [(shape, _array(shape)) for shape in shapes if len(shape.points)]
+        arrays = [(shape, shape.array) for shape in shapes if len(shape.points)]
         if not arrays:
             return []
         ends = np.cumsum([len(points) for _, points in arrays])

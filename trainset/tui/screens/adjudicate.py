@@ -89,12 +89,9 @@ class AdjudicateScreen(ReviewScreen):
     # -- what comes in --------------------------------------------------------------------------------------
 
     def on_canvas_moved(self, event: Canvas.Moved) -> None:  # type: ignore[override]
-        """Whichever version was moved, all are."""
+        """Whichever version was moved, all are; Textual calls the base's handler too, which repaints."""
         if event.canvas.display:
             self._canvas = event.canvas
-
-    def on_canvas_pointer(self, event: Canvas.Pointer) -> None:
-        """Versions are only looked at."""
 
     def _undo(self) -> None:
         if self._undo_before is not None and not self.session.undo_depth:

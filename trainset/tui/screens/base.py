@@ -14,17 +14,26 @@ from trainset.core.protocols import Key
 from trainset.tui.dialogs.dialog import Answer, Dialog
 from trainset.tui.dialogs.palette import Palette, carry_out
 
+_WIDTHS = [(0, "-tiny"), (60, "-narrow"), (100, "-normal"), (150, "-wide")]
+_HEIGHTS = [(0, "-flat"), (16, "-low"), (32, "-high")]
+"""From how many cells on a screen has which class."""
+
 
 class SessionScreen(Screen[None]):
     """Keys change a session, and `repaint` shows whatever they changed."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-normal"), (150, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (32, "-high")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
 
     def __init__(self) -> None:
         super().__init__()
         self.dialog: Dialog[Any] | None = None
         self._repaint_asked = False
+
+    def on_mount(self) -> None:
+        """Begin with the classes of this size: Textual sets them after a first layout, which would be painted for nothing."""
+        for steps, room in ((_WIDTHS, self.app.size.width), (_HEIGHTS, self.app.size.height)):
+            self.add_class(max(step for step in steps if step[0] <= room)[1])
 
     def too_small_note(self) -> Static:
         """What stands there instead of everything else where there is no room."""

@@ -15,7 +15,8 @@ from trainset.core.model import Item, Label
 from trainset.core.preferences import Binding
 from trainset.core.protocols import Effect, Key, View
 from trainset.core.scene import Viewport
-from trainset.core.session import Notice, Session, Sitting
+from trainset.core.session import Session
+from trainset.core.sitting import Notice, Sitting
 from trainset.errors import TrainsetError
 from trainset.tui.canvas.blocks import SUBCELLS
 from trainset.tui.dialogs.asking import AskLabel, AskText

@@ -10,7 +10,7 @@ from textual.widgets import Static
 from trainset.core.keymap import name
 from trainset.core.model import Label
 from trainset.core.protocols import Key
-from trainset.core.session import Notice
+from trainset.core.sitting import Notice
 from trainset.tui.canvas.graphemes import fitted, fitted_end, width
 from trainset.tui.widgets.colors import MUTED
 
@@ -117,7 +117,7 @@ def hints(keys: Sequence[Key], words: Sequence[tuple[str, str]]) -> list[tuple[s
 def key_line(keys: Sequence[tuple[str, str]], cells: int, help: str = "?") -> Content:
     """As many (key, word) pairs as fit, the key of the help always among them."""
     help_key = (help, "help")
-    room = cells - len(" ".join(help_key))
+    room = cells - width(" ".join(help_key))
     parts: list[tuple[str, str]] = []
     for key, word in keys:
         length = width(key) + 1 + width(word) + 2

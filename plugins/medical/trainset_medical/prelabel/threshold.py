@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Meta, Struct
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -29,8 +29,8 @@ class ThresholdSettings(Struct, kw_only=True, frozen=True, rename="kebab"):
     label: str | None = None
     value: float | None = None
     dark: bool = False
-    parts: int = 1
-    least: int = 10
+    parts: Annotated[int, Meta(ge=1)] = 1
+    least: Annotated[int, Meta(ge=1)] = 10
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Threshold:
         labels, count = ndimage.label(data < bound if s.dark else data > bound)
         sizes = np.bincount(labels.ravel(), minlength=count + 1)
         sizes[0] = 0
-        largest = [n for n in np.argsort(-sizes, kind="stable")[: s.parts].tolist() if sizes[n] >= max(1, s.least)]
+        largest = [n for n in np.argsort(-sizes, kind="stable")[: s.parts].tolist() if sizes[n] >= s.least]
         return [Part(voxels := labels == n, separability(data, voxels)) for n in largest]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from trainset.core.model import Class, Item, Task
 from trainset.errors import ConfigError
@@ -21,7 +21,7 @@ class KeywordsSettings(Struct, kw_only=True, frozen=True, rename="kebab"):
     own name. Letters count the same in either case. Classes with a score under `least` are not proposed."""
 
     words: dict[str, list[str]] = {}
-    least: float = 0.0
+    least: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
 
 class Keywords:

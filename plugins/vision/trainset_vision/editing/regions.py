@@ -8,7 +8,7 @@ import numpy as np
 
 from trainset.plugins import Point
 from trainset_vision.annotations.overlap import levels, polygons
-from trainset_vision.conversions import Ring, mask_to_polygon, rings_of, simplified
+from trainset_vision.conversions import Ring, differing_area, mask_to_polygon, rings_of, simplified
 from trainset_vision.editing.bitmap import Bitmap, Bits
 
 TOLERANCE = 1.0
@@ -100,8 +100,8 @@ def without_holes(rings: Sequence[Ring], at: Point | None = None) -> tuple[Ring,
 def outlined(bits: Bitmap) -> tuple[tuple[Ring, ...], str]:
     """A mask as a polygon of fewer points than its pixels have corners, and what that cost, in words."""
     exact = mask_to_polygon(bits.rle)
-    rings, lost = simplified(exact, TOLERANCE)
-    rings = tuple(ring for ring in rings if len(ring) >= 6)
+    rings = simplified(exact, TOLERANCE)
+    lost = differing_area(exact, rings)
     points = sum(len(ring) // 2 for ring in rings)
     said = (
         f"a polygon of {points} points, none of its edges moved by more than {TOLERANCE:g} px, {lost:,.0f} px² differ"

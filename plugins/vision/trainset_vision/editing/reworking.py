@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from trainset.core.model import Annotation
+from trainset.errors import RecordError
 from trainset.plugins import SEEN, UNSELECTED, Effect
 from trainset_vision.annotations import Mask, Polygon
 from trainset_vision.conversions import polygon_to_mask
@@ -71,7 +72,11 @@ def convert(editor: ShapeEditor, _: Any) -> Done:
     fields = {name: getattr(chosen, name) for name in Annotation.__struct_fields__} if chosen else {}
     if isinstance(chosen, Polygon):
         size = int(editor.frame.height), int(editor.frame.width)
-        return editor.reshape("now a mask", Mask(**fields, mask=polygon_to_mask(chosen.polygon, size)))
+        try:
+            mask = polygon_to_mask(chosen.polygon, size)
+        except RecordError as error:
+            return Effect(message=error.message)
+        return editor.reshape("now a mask", Mask(**fields, mask=mask))
     bits = editor.kinds.masks.bits(chosen) if isinstance(chosen, Mask) else None
     if bits is None:
         return UNSELECTED if chosen is None else Effect(message="only polygons and masks become one another")

@@ -21,7 +21,6 @@ from trainset_vision.formats import coco_json as coco
 from trainset_vision.formats.coco_images import ByImage
 from trainset_vision.formats.coco_places import Places, known_as
 from trainset_vision.formats.coco_shapes import (
-    Left,
     Maker,
     Size,
     edges_of,
@@ -32,7 +31,7 @@ from trainset_vision.formats.coco_shapes import (
     stored,
 )
 from trainset_vision.formats.coco_write import CAPTION, CocoExporter
-from trainset_vision.formats.reading import LIMIT, Tally, match, split_name, with_suffixes
+from trainset_vision.formats.reading import LIMIT, Left, Tally, match, split_name, with_suffixes
 
 __all__ = ["CocoExporter", "CocoImporter"]
 

@@ -16,7 +16,7 @@ from trainset_vision.annotations import Box, Keypoints, Mask, Polygon, Rle, rle,
 from trainset_vision.annotations.keypoints import HIDDEN, NOT_LABELLED, VISIBLE
 from trainset_vision.formats.coco_json import Category, Object
 from trainset_vision.formats.coco_masks import Rings, drawn, outlines
-from trainset_vision.formats.reading import LIMIT, wrong_box
+from trainset_vision.formats.reading import LIMIT, Left, wrong_box
 
 Size = tuple[int, int]
 """Height and width of an image."""
@@ -35,14 +35,6 @@ _SKELETONS = frozenset(b'"polygon":[[%b]]' % (b"," * commas) for commas in range
 
 _LONG = 300
 """Where every stretch of so many characters has a comma, no number is as long as an infinite one would be."""
-
-
-class Left(Exception):
-    """Why an object is not read. `many` says that it reads on after a number, and is counted."""
-
-    def __init__(self, message: str, many: bool = True) -> None:
-        super().__init__(message)
-        self.message, self.many = message, many
 
 
 class _Common(Struct, omit_defaults=True):

@@ -14,12 +14,11 @@ from trainset.core.model import Annotation, AttributeValue, Class, Task
 from trainset.errors import TrainsetError
 from trainset.plugins import ImportContext, Imported, Problem, Recognition
 from trainset_vision.formats import fitting
-from trainset_vision.formats.coco_shapes import Left
 from trainset_vision.formats.cvat_labels import Labels, labels_in
 from trainset_vision.formats.cvat_write import CvatExporter
 from trainset_vision.formats.fitting import Gathering, Size
 from trainset_vision.formats.pictures import Pictures
-from trainset_vision.formats.reading import LIMIT, read_head, split_name
+from trainset_vision.formats.reading import LIMIT, Left, read_head, split_name
 from trainset_vision.formats.row_masks import from_runs
 from trainset_vision.formats.voc_xml import Refused
 from trainset_vision.formats.xml_stream import children

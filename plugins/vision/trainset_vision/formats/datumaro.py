@@ -18,16 +18,14 @@ from trainset.errors import TrainsetError
 from trainset.plugins import ImportContext, Imported, Problem, Recognition
 from trainset_vision.annotations import Polygon, Rle
 from trainset_vision.formats import fitting
-from trainset_vision.formats.coco_shapes import Left
 from trainset_vision.formats.datumaro_write import CAPTION, DatumaroExporter
 from trainset_vision.formats.fitting import Gathering, Size, grouped
 from trainset_vision.formats.pictures import Pictures
-from trainset_vision.formats.reading import LIMIT, read_head, read_text, split_name, with_suffixes
+from trainset_vision.formats.reading import LIMIT, SIDECAR, Left, read_head, read_text, split_name, with_suffixes
 from trainset_vision.formats.yolo_layout import unused
 
 __all__ = ["DatumaroExporter", "DatumaroImporter"]
 
-_SIDECAR = "trainset.json"
 _DEFAULT = "default"
 _FRAME = "frame"
 """The attribute in which CVAT numbers images."""
@@ -126,7 +124,7 @@ def _files(src: Path) -> list[Path]:
     if not src.is_dir():
         return [src]
     found = sorted((src / "annotations").glob("*.json")) or sorted(src.glob("*.json"))
-    return [path for path in found if path.name != _SIDECAR]
+    return [path for path in found if path.name != SIDECAR]
 
 
 def _checked(src: Path) -> list[Path]:

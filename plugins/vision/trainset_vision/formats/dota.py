@@ -187,7 +187,7 @@ class DotaExporter:
             folder = split_folder(row.split, "") if row.split else ""
             name, lost = stems.name(row, folder)
             yield from lost
-            lines = [f"{key}:{value!r}\n" if key == "gsd" else f"{key}:{value}\n" for key, value in sorted(heads.items(), reverse=True)]  # fmt: skip
+            lines = [f"{key}:{value}\n" for key, value in sorted(heads.items(), reverse=True)]
             for label, shape in objects:
                 corners = region_of(shape)[0]
                 if names[label.id] != label.title:
@@ -199,7 +199,8 @@ class DotaExporter:
 
 
 def _kept(key: str, value: AttributeValue) -> bool:
-    return (key == "gsd" and isinstance(value, float | int)) or (key == "imagesource" and isinstance(value, str) and "\n" not in value)  # fmt: skip
+    """Whether an attribute of an item can be a line before the objects: it must read as what it is."""
+    return _heads(f"{key}:{value}").get(key) == value
 
 
 def _names(labels: Iterable[Label]) -> dict[str, str]:

@@ -15,8 +15,7 @@ from trainset.errors import RecordError
 from trainset.plugins import Problem
 from trainset_vision.annotations import Box, Keypoints, Mask, Polygon, Polyline, Rle, RotatedBox, rle, skeleton_of
 from trainset_vision.conversions import box_of
-from trainset_vision.formats.coco_shapes import Left
-from trainset_vision.formats.reading import LIMIT, Tally, wrong_box
+from trainset_vision.formats.reading import LIMIT, Left, Tally, wrong_box
 
 Size = tuple[int, int]
 """Height and width of an image."""

@@ -74,12 +74,14 @@ def _class_folders(src: Path) -> Iterator[tuple[str | None, str, Path]]:
 
 
 class FolderExporter:
-    """Writes `<class>/<image>`, below `<split>` for items that have one. The images are the export: they must come along."""
+    """Writes `<class>/<image>`, below `<split>` for items that have one, and no deeper: Hugging Face's loader takes the folder
+    of an image for its class. The images are the export: they must come along."""
 
     losses = pick(
         LOSSES, ("types", "unusable", "attributes", "item-attributes", "scores", "tracks", "notes", "states")
     ) | {
-        "renamed": "an image is renamed where another of its class already has its name",
+        "renamed": "folders in an image's name are left out, as loaders take the one it lies in for its class; where another of its "
+        "class has its name already, they precede it",
         "splits": "a split of another name than train, val and test is later taken for a class",
         "several": "of several classes only the first is written",
         "none": "items without a class are left out, also those that a person left so",
@@ -105,22 +107,27 @@ class FolderExporter:
                 if split_name(row.split) != row.split:
                     yield Loss("splits", row.item.key, row.split)
                 folder = split_folder(row.split, "") / folder
-            place = next(place for place in _places(row.name, folder) if str(place).casefold() not in taken)
+            own = _own(PurePosixPath(row.name), folder)
+            name = next(name for name in _names(own) if str(folder / name).casefold() not in taken)
+            place = folder / name
             taken.add(str(place).casefold())
-            if place.name != PurePosixPath(row.name).name:
+            if name != str(own):
                 yield Loss("renamed", row.item.key, str(place))
             context.place(row.item, dest / place)
 
 
-def _places(name: str, folder: PurePosixPath) -> Iterator[PurePosixPath]:
-    """Where an image may go: without the folders of its class that its name begins with, as it is, or numbered."""
-    path = PurePosixPath(name)
-    for prefix in (folder, PurePosixPath(folder.name)):
-        if path.is_relative_to(prefix) and path != prefix:
-            yield folder / path.relative_to(prefix)
-    yield folder / path
+def _own(path: PurePosixPath, folder: PurePosixPath) -> PurePosixPath:
+    """An image's name without the folders of its class that it begins with."""
+    prefixes = (prefix for prefix in (folder, PurePosixPath(folder.name)) if path.is_relative_to(prefix))
+    return next((path.relative_to(prefix) for prefix in prefixes if path != prefix), path)
+
+
+def _names(own: PurePosixPath) -> Iterator[str]:
+    """What the file of an image may be called: as it is, with its folders before it, or numbered."""
+    yield own.name
+    yield "-".join(own.parts)
     for number in count(2):
-        yield folder / path.with_name(f"{path.stem}-{number}{path.suffix}")
+        yield f"{own.stem}-{number}{own.suffix}"
 
 
 def _class_folder(label: Label) -> str:

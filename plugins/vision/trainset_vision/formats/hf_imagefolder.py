@@ -22,11 +22,10 @@ from trainset.core.model import Class, State
 from trainset.errors import TrainsetError
 from trainset.plugins import ImportContext, Imported, Problem, Recognition, walk
 from trainset_vision.formats import fitting
-from trainset_vision.formats.coco_shapes import Left
 from trainset_vision.formats.fitting import Gathering
 from trainset_vision.formats.hf_imagefolder_write import HfImagefolderExporter
 from trainset_vision.formats.pictures import Pictures
-from trainset_vision.formats.reading import read_bytes, read_text, split_name
+from trainset_vision.formats.reading import Left, read_bytes, read_text, split_name
 
 __all__ = ["HfImagefolderExporter", "HfImagefolderImporter"]
 
@@ -91,7 +90,7 @@ def _checked(src: Path) -> list[Path]:
 def _rows(path: Path) -> Iterator[Row | str]:
     """The rows of a file, or why a line is none."""
     if path.suffix == ".jsonl":
-        for number, line in enumerate(read_text(path).splitlines(), 1):
+        for number, line in enumerate(read_text(path).split("\n"), 1):
             if line.strip():
                 yield _decoded(line, f"line {number}")
     elif path.suffix == ".csv":

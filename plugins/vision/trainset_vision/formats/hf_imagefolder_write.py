@@ -14,9 +14,7 @@ from trainset.plugins import ExportContext, Labelled, Loss
 from trainset_vision.annotations import Box
 from trainset_vision.formats.plain_shapes import plain
 from trainset_vision.formats.reading import split_name
-from trainset_vision.formats.writing import LOSSES, Filter, Labels, pick, split_folder
-
-_ANSWERED = ("reviewed", "auto-accepted")
+from trainset_vision.formats.writing import ANSWERED, LOSSES, Filter, Labels, pick, split_folder
 
 
 class HfImagefolderExporter:
@@ -55,7 +53,7 @@ class HfImagefolderExporter:
                 else:
                     ready, lost = plain(objects, row.item.key, None)
                     yield from lost
-                    entry["objects"] = _objects(ready) if ready or row.state in _ANSWERED else None
+                    entry["objects"] = _objects(ready) if ready or row.state in ANSWERED else None
                 files[folder].write(msgspec.json.encode(entry) + b"\n")
                 context.place(row.item, dest / folder / row.name)
             if not files:
@@ -66,7 +64,7 @@ class HfImagefolderExporter:
 def _lost_of_classes(row: Labelled, given: Sequence[tuple[Label, Annotation]], many: bool) -> Iterator[Loss]:
     if not many and len(given) > 1:
         yield Loss("several", row.item.key, ", ".join(label.title for label, _ in given[1:]))
-    if not many and not given and row.state in _ANSWERED:
+    if not many and not given and row.state in ANSWERED:
         yield Loss("none", row.item.key)
     if many and any(one.score is not None for _, one in given):
         yield Loss("scores", row.item.key)
@@ -75,7 +73,7 @@ def _lost_of_classes(row: Labelled, given: Sequence[tuple[Label, Annotation]], m
 def _labels(row: Labelled, given: Sequence[tuple[Label, Annotation]], many: bool) -> dict[str, Any]:
     """The columns of an image's classes: a list in a task that takes several."""
     if many:
-        return {"labels": [label.title for label, _ in given] if given or row.state in _ANSWERED else None}
+        return {"labels": [label.title for label, _ in given] if given or row.state in ANSWERED else None}
     score = given[0][1].score if given else None
     return {"label": given[0][0].title if given else None} | ({} if score is None else {"score": score})
 

@@ -25,11 +25,10 @@ from trainset_vision.formats.label_studio_regions import (
 )
 from trainset_vision.formats.label_studio_write import LabelStudioExporter
 from trainset_vision.formats.pictures import Picture, Pictures
-from trainset_vision.formats.reading import read_head, read_text
+from trainset_vision.formats.reading import SIDECAR, read_head, read_text
 
 __all__ = ["LabelStudioExporter", "LabelStudioImporter"]
 
-_SIDECAR = "trainset.json"
 _ABOUT = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement"}
 """What JSON_MIN says of an annotation beside its results."""
 
@@ -78,7 +77,7 @@ _WORDS = ('"annotations"', '"completions"', '"predictions"', 'labels"', '"data"'
 def _files(src: Path) -> list[Path]:
     if not src.is_dir():
         return [src]
-    return sorted(path for path in src.glob("*.json") if path.name != _SIDECAR)
+    return sorted(path for path in src.glob("*.json") if path.name != SIDECAR)
 
 
 def _checked(src: Path) -> list[Path]:

@@ -12,11 +12,10 @@ from typing import Any
 
 from trainset.core.model import Annotation, AttributeValue, Class, Task
 from trainset_vision.formats import fitting
-from trainset_vision.formats.coco_shapes import Left
 from trainset_vision.formats.fitting import Gathering, Size
 from trainset_vision.formats.label_studio_brush import decode
 from trainset_vision.formats.labelme_masks import pixels_of
-from trainset_vision.formats.reading import LIMIT
+from trainset_vision.formats.reading import LIMIT, Left
 from trainset_vision.formats.row_masks import placed
 
 Result = Mapping[str, Any]

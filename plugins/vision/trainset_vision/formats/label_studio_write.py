@@ -19,10 +19,9 @@ from trainset_vision.formats import plain_shapes
 from trainset_vision.formats.fitting import Size
 from trainset_vision.formats.label_studio_brush import MAX_PIXELS, encode
 from trainset_vision.formats.plain_shapes import plain
-from trainset_vision.formats.writing import LOSSES, Filter, Labels, pick, size_of
+from trainset_vision.formats.writing import ANSWERED, LOSSES, Filter, Labels, pick, size_of
 
 _Shape = Box | RotatedBox | Polygon | Polyline | Mask | Keypoints | Class
-_ANSWERED = ("reviewed", "auto-accepted")
 
 
 class LabelStudioExporter:
@@ -79,7 +78,7 @@ class LabelStudioExporter:
 def _task(row: Labelled, number: int, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     task: dict[str, Any] = {"id": number, "data": {"image": f"/data/local-files/?d={quote(f'images/{row.name}')}"}}
     about: dict[str, Any] = {"result": results}
-    answered = row.state in _ANSWERED
+    answered = row.state in ANSWERED
     task["annotations"] = [about | {"was_cancelled": False, "ground_truth": False}] if answered else []
     task["predictions"] = (
         [about | {"model_version": "trainset"}] if not answered and (results or row.state == "predicted") else []

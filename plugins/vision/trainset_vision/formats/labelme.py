@@ -20,17 +20,15 @@ from trainset.errors import TrainsetError
 from trainset.plugins import ImportContext, Imported, Problem, Recognition, walk
 from trainset_vision.annotations import Polygon
 from trainset_vision.formats import fitting
-from trainset_vision.formats.coco_shapes import Left
 from trainset_vision.formats.fitting import Gathering, Size, grouped
 from trainset_vision.formats.labelme_masks import pixels_of
 from trainset_vision.formats.labelme_write import LabelmeExporter
 from trainset_vision.formats.pictures import Pictures, relative
-from trainset_vision.formats.reading import LIMIT, read_head, read_text, with_suffixes
+from trainset_vision.formats.reading import LIMIT, SIDECAR, Left, read_head, read_text, with_suffixes
 from trainset_vision.formats.row_masks import placed
 
 __all__ = ["LabelmeExporter", "LabelmeImporter"]
 
-_SIDECAR = "trainset.json"
 _FEW = 50
 _HIDDEN = ("occluded", "hidden", "difficult")
 """Flags of a point that say that it cannot be seen."""
@@ -90,7 +88,7 @@ class LabelmeImporter:
 def _files(src: Path) -> Iterator[Path]:
     if not src.is_dir():
         return iter([src])
-    return (path for path in walk(src) if path.suffix.lower() == ".json" and path.name != _SIDECAR)
+    return (path for path in walk(src) if path.suffix.lower() == ".json" and path.name != SIDECAR)
 
 
 def _checked(src: Path) -> list[Path]:
@@ -139,9 +137,11 @@ class _Reader:
         if isinstance(file, str):
             yield Problem(str(path), file)
             return
-        beside, below = path.parent, PurePosixPath(path.relative_to(self._root).parent.as_posix())
-        names = _names(file.image_path or "", below, path.stem)
-        picture = self._pictures.find(names, [self._root, beside, beside / "images", beside.parent])
+        beside, images = path.parent, self._root / "images"
+        bases = [images, self._root] if path.is_relative_to(images) else [self._root]
+        belows = [PurePosixPath(beside.relative_to(base).as_posix()) for base in bases]
+        names = [name for below in belows for name in _names(file.image_path or "", below, path.stem)]
+        picture = self._pictures.find(names, [*bases, beside, beside / "images", beside.parent])
         said = _size(file)
         if not picture.agrees(said, self.found.tally):
             return

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainset_vision.formats.coco_shapes import Left
 from trainset_vision.formats.fitting import Size
+from trainset_vision.formats.reading import Left
 
 
 def pixels_of(text: Any, size: Size) -> NDArray[np.bool_]:

@@ -27,7 +27,10 @@ _Shape = Box | RotatedBox | Polygon | Polyline | Mask | Keypoints | Class
 
 
 class LabelmeExporter:
-    """Writes a JSON file and places the image beside it. Parts of one polygon are polygons of one group."""
+    """Writes a JSON file and the image beside it to `images/`: readers take every JSON file of a folder for one of LabelMe.
+
+    Parts of one polygon are polygons of one group.
+    """
 
     losses = (
         pick(LOSSES, ("types", "unusable", "item-attributes", "scores", "tracks", "notes", "states", "renamed"))
@@ -46,7 +49,8 @@ class LabelmeExporter:
         labels, names = Labels(context.task), skeleton_of(context.task).points
         shapes: Filter[Annotation] = Filter(_Shape, labels, self.losses, {"description": str})  # type: ignore[arg-type]
         stems, texts = Stems(), Texts()
-        dest.mkdir(parents=True, exist_ok=True)
+        folder = dest / "images"
+        folder.mkdir(parents=True, exist_ok=True)
         for row in rows:
             objects, lost = shapes.take(row)
             yield from (loss for loss in lost if loss.what != "attributes")
@@ -71,10 +75,10 @@ class LabelmeExporter:
                 yield from _lost(row, shape, names)
                 written += _shapes(shape, label.title, number, names)
             texts.write(
-                (dest / name).with_suffix(".json"),
+                (folder / name).with_suffix(".json"),
                 _document(name, size and (size[1], size[0]), written, flags),
             )
-            context.place(row.item, dest / name)
+            context.place(row.item, folder / name)
 
 
 def _document(name: str, size: Size | None, shapes: Sequence[dict[str, Any]], flags: dict[str, bool]) -> str:

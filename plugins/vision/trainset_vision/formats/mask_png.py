@@ -9,14 +9,15 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from trainset.core.model import Annotation, Label
-from trainset.errors import MediaError, RecordError, TrainsetError
+from trainset.errors import MediaError, TrainsetError
 from trainset.plugins import ExportContext, ImportContext, Imported, Labelled, Loss, Problem, Recognition
 from trainset_vision.annotations import Mask, Polygon, Rle, rle
-from trainset_vision.conversions import polygon_to_mask
+from trainset_vision.formats import painting
 from trainset_vision.formats.label_image import Canvas, LabelImage, masks_of, palette, read_label_image, write_numbers
 from trainset_vision.formats.legend import Legend, find_legend
 from trainset_vision.formats.mask_places import Masked, class_folders, masked
 from trainset_vision.formats.meaning import Meaning
+from trainset_vision.formats.painting import paint, read_mask
 from trainset_vision.formats.reading import Tally, match, size_in_meta, size_of_file, split_name
 from trainset_vision.formats.shapes import Shaper, Unfit
 from trainset_vision.formats.writing import LOSSES, Filter, Labels, Stems, Texts, pick, size_of, split_folder
@@ -116,13 +117,8 @@ class _Reader:
         self, path: Path, label: str | None, size: tuple[int, int] | None
     ) -> Generator[Problem, None, list[Annotation] | None]:
         """The annotations of a mask; None where nothing of it can be read."""
-        try:
-            image = read_label_image(path)
-        except MediaError as error:
-            yield Problem(str(path), error.message.removeprefix(f"{path}: "))
-            return None
-        if wrong := wrong_size(image.size, size):
-            yield Problem(str(path), wrong)
+        image = yield from read_mask(path, size)
+        if image is None:
             return None
         classes = self._one_class(image, label, str(path)) if label else self._classes(image, str(path))
         made: list[Annotation] = []
@@ -160,42 +156,31 @@ class _Reader:
         return {label: masks[brightest]} if brightest else {}
 
 
-def wrong_size(found: tuple[int, int], size: tuple[int, int] | None) -> str | None:
-    """Why a mask of this height and width is none of an image of this width and height, None if it is one."""
-    if size is None or found == size[::-1]:
-        return None
-    turned = ": it was drawn on the image as stored, before its EXIF orientation" if found == size else ""
-    return f"the mask is {found[1]}×{found[0]} large, the image {size[0]}×{size[1]}{turned}"
-
-
-def drawn(shape: Annotation, size: tuple[int, int]) -> Rle:
-    """The pixels of a mask or polygon in an image of this width and height; RecordError where there are none."""
-    if isinstance(shape, Polygon):
-        mask = polygon_to_mask(shape.polygon, size[::-1])
-    elif isinstance(shape, Mask):
-        mask = shape.mask
-    else:
-        raise RecordError("it is no region")
-    if mask.size != size[::-1] or not rle.area(rle.runs(mask.counts, mask.size)):
-        raise RecordError("it has no pixels in its image")
-    return mask
-
-
 class MaskPngExporter:
     """Writes `masks/<image>.png`, whose numbers are the labels' export indices plus one, and `legend.csv`; with splits below
     folders of their names. Where the numbers pass 255, masks have 16 bits and no palette.
     """
 
     losses = pick(
-        LOSSES,
-        ("types", "unusable", "attributes", "item-attributes", "scores", "tracks", "notes", "states", "renamed"),
+        LOSSES | painting.LOSSES,
+        (
+            "types",
+            "unusable",
+            "attributes",
+            "item-attributes",
+            "scores",
+            "tracks",
+            "notes",
+            "states",
+            "renamed",
+            "outlines",
+            "finer",
+        ),
     ) | {
         "size": "items whose width and height are not known are left out",
         "splits": "a split of another name than train, val and test is later taken for a folder",
-        "outlines": "of a polygon the pixels are written that pycocotools draws: what is finer is lost",
         "instances": "the objects of one class become one mask",
         "overlaps": "where objects of several classes overlap, the last one is written",
-        "finer": "a polygon that no pixel belongs to is left out",
     }
 
     def write(self, rows: Iterable[Labelled], dest: Path, context: ExportContext) -> Iterator[Loss]:
@@ -224,22 +209,6 @@ class MaskPngExporter:
             write_numbers((dest / "masks" / folder / name).with_suffix(".png"), canvas.values, most)
             context.place(row.item, dest / "images" / folder / name)
         Texts().write(dest / "legend.csv", _legend(labels.listed()))
-
-
-def paint(
-    canvas: Canvas, objects: Sequence[tuple[Label, Annotation]], size: tuple[int, int], key: str, numbers: Sequence[int]
-) -> Iterator[Loss]:
-    """Paint objects, each as its number, and say what is lost."""
-    for (label, shape), number in zip(objects, numbers, strict=True):
-        try:
-            mask = drawn(shape, size)
-        except RecordError:
-            yield Loss("finer" if isinstance(shape, Polygon) else "unusable", key, label.title)
-            continue
-        if isinstance(shape, Polygon):
-            yield Loss("outlines", key, label.title)
-        if canvas.paint(mask, number):
-            yield Loss("overlaps", key, label.title)
 
 
 def _legend(labels: Sequence[Label]) -> str:

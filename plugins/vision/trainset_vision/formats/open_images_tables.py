@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
-from trainset_vision.formats.reading import read_head, split_name
+from trainset.errors import TrainsetError
+from trainset_vision.formats.reading import encoding_of, read_head, split_name
 
 FLAGS = {
     "IsOccluded": "occluded", "IsTruncated": "truncated", "IsGroupOf": "is_group_of", "IsDepiction": "is_depiction",
@@ -49,13 +51,24 @@ class Table:
             yield row
 
     def numbered(self) -> Iterator[tuple[int, Mapping[str, str]]]:
-        """The rows with their line's number."""
+        """The rows with their line's number. TrainsetError for a quote that does not end."""
         csv.field_size_limit(min(sys.maxsize, 1 << 24))
-        with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-            reader = csv.DictReader((line.replace("\0", "") for line in stream), restval="")
-            for row in reader:
-                if row["ImageID"]:
-                    yield reader.line_num, {key: value for key, value in row.items() if key is not None}
+        with _opened(self.path) as stream:
+            lines = (line.replace("\0", "") for line in stream)
+            reader = csv.DictReader(lines, restval="", skipinitialspace=True)
+            try:
+                reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+                for row in reader:
+                    if row["ImageID"]:
+                        yield reader.line_num, {key: value for key, value in row.items() if key is not None}
+            except csv.Error as error:
+                raise TrainsetError(f"{self.path}:{reader.line_num}: {error}", hint="mend the quotes above") from error
+
+
+def _opened(path: Path) -> IO[str]:
+    with path.open("rb") as stream:
+        encoding = encoding_of(stream.read(2))
+    return path.open(encoding=encoding, errors="replace", newline="")
 
 
 def find_tables(src: Path) -> list[Table]:
@@ -87,7 +100,7 @@ def descriptions(src: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for folder in (root, root / "annotations", root / "metadata", root.parent):
         for path in sorted(folder.glob("*class-descriptions*.csv")) if folder.is_dir() and not found else ():
-            with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+            with _opened(path) as stream:
                 rows = [row for row in csv.reader(line.replace("\0", "") for line in stream) if len(row) > 1]
             found |= {one: name for one, name, *_ in rows if (one, name) != ("LabelName", "DisplayName")}
     return found

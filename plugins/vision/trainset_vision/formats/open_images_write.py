@@ -12,9 +12,10 @@ from trainset.core.model import Annotation, Class, Label
 from trainset.errors import RecordError
 from trainset.plugins import ExportContext, Labelled, Loss
 from trainset_vision.annotations import Box, Mask, Polygon, rle
+from trainset_vision.formats import painting
 from trainset_vision.formats.label_image import write_bits
-from trainset_vision.formats.mask_png import drawn
 from trainset_vision.formats.open_images_tables import FLAGS
+from trainset_vision.formats.painting import drawn
 from trainset_vision.formats.writing import LOSSES, Filter, Labels, Stems, pick, size_of, split_folder
 
 _KINDS: Mapping[str, type[Annotation] | tuple[type[Annotation], ...]] = {
@@ -27,14 +28,15 @@ class OpenImagesExporter:
     """Writes a table for each split, `train` for items without one, and `<split>-images-with-rotation.csv`, which lists the
     images with nothing on them too. A class's LabelName is its name."""
 
-    losses = pick(LOSSES, ("types", "unusable", "item-attributes", "tracks", "notes", "states", "renamed")) | {
+    losses = pick(
+        LOSSES | painting.LOSSES,
+        ("outlines", "finer", "types", "unusable", "item-attributes", "tracks", "notes", "states", "renamed"),
+    ) | {
         "attributes": "attributes other than the flags occluded, truncated, is_group_of, is_depiction and is_inside are left "
         "out, and those of masks and classes",
         "scores": "scores of masks are left out, and one of 1 means none; one of 0 would mean that the class is not there",
         "size": "objects of images whose width and height are not known are left out",
         "outside": "what lies outside of the image is cut off",
-        "outlines": "of a polygon the pixels are written that pycocotools draws: what is finer is lost",
-        "finer": "a polygon that no pixel belongs to is left out",
     }
 
     def write(self, rows: Iterable[Labelled], dest: Path, context: ExportContext) -> Iterator[Loss]:

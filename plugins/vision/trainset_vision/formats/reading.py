@@ -17,6 +17,9 @@ from trainset_vision.modality import SUFFIXES
 LIMIT = 1e9
 """No image is as large: a coordinate beyond it is an error, and cannot overflow what is computed from it."""
 
+SIDECAR = "trainset.json"
+"""What every export has beside it, which is of no format."""
+
 EDGE = 1 << 16
 """How many bytes of a file's beginning or end tell what it is."""
 
@@ -109,10 +112,11 @@ def read_head(path: Path) -> str:
             data = stream.read(EDGE)
     except OSError:
         return ""
-    return data.decode(_encoding(data), errors="ignore")
+    return data.decode(encoding_of(data), errors="ignore")
 
 
-def _encoding(data: bytes) -> str:
+def encoding_of(data: bytes) -> str:
+    """The encoding of a text that begins with these bytes, by its byte order mark."""
     return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
@@ -127,13 +131,21 @@ def read_bytes(path: Path) -> bytes:
 def read_text(path: Path) -> str:
     """A file's text: UTF-8, or what its byte order mark says. TrainsetError names the first byte that is neither."""
     data = read_bytes(path)
-    encoding = _encoding(data)
+    encoding = encoding_of(data)
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise TrainsetError(
             f"{path}: byte {error.start} is not {encoding.removesuffix('-sig').upper()}", hint="save the file as UTF-8"
         ) from error
+
+
+class Left(Exception):
+    """Why an object is not read. `many` says that it reads on after a number, and is counted."""
+
+    def __init__(self, message: str, many: bool = True) -> None:
+        super().__init__(message)
+        self.message, self.many = message, many
 
 
 class Tally:

@@ -6,7 +6,7 @@ with `xmin = xmax` is one pixel wide. Numbers with decimals follow the same rule
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
@@ -89,7 +89,7 @@ class VocImporter:
             raise TrainsetError(f"{src}: no XML file is here", hint="name the folder Annotations or the one above it")
         splits = _splits(base / "ImageSets" / "Main") | (_splits(base / "ImageSets" / "Segmentation") if stems else {})
         places = [base / "JPEGImages", base / "images", root, root / "images"]
-        reader = _Reader(context, places, Below(src) if src.is_dir() else None, tally, segmentation if stems else None)
+        reader = _Reader(context, places, src, tally, segmentation if stems else None, frozenset(stems))
         for path in files:
             below = path.relative_to(root).with_suffix("").as_posix()
             try:
@@ -141,13 +141,14 @@ class _Reader:
         self,
         context: ImportContext,
         images: Sequence[Path],
-        below: Below | None,
+        src: Path,
         tally: Tally,
         segmentation: Segmentation | None,
+        stems: Set[str],
     ) -> None:
-        self._tally, self._context, self._below, self._segmentation = tally, context, below, segmentation
-        self._stems = segmentation.stems() if segmentation else {}
-        self._objects = Objects(context.task, tally, below)
+        self._tally, self._context, self._segmentation, self._stems = tally, context, segmentation, stems
+        self._src, self._below = src, Below(src) if src.is_dir() else None
+        self._objects = Objects(context.task, tally, self._below)
         self._images = [folder for folder in images if folder.is_dir()]
 
     def item(self, document: Element, path: Path, below: str, split: str | None) -> Iterator[Imported | Problem]:
@@ -182,12 +183,12 @@ class _Reader:
 
     def _anywhere(self, names: Sequence[str]) -> tuple[str, Path] | None:
         found = ((name, self._below.find(name)) for name in names if ".." not in name) if self._below else ()
-        return next(((name, path) for name, path in found if path is not None and not _is_mask(path)), None)
+        return next(((name, path) for name, path in found if path is not None and not _is_mask(path, self._src)), None)
 
 
-def _is_mask(path: Path) -> bool:
-    """Whether an image lies where masks lie, which may be called like their images."""
-    return any(part.lower().startswith("segmentation") for part in path.parts[:-1])
+def _is_mask(path: Path, src: Path) -> bool:
+    """Whether an image below `src` lies where masks lie, which may be called like their images."""
+    return any(part.lower().startswith("segmentation") for part in path.relative_to(src).parts[:-1])
 
 
 def _size(document: Element) -> Mapping[str, int]:

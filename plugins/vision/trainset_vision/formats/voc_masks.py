@@ -13,7 +13,6 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from trainset.core.model import Annotation, Item, Task
-from trainset.errors import MediaError
 from trainset.plugins import Problem
 from trainset_vision.annotations import Box, BoxOps, rle
 from trainset_vision.conversions import XYWH
@@ -23,13 +22,12 @@ from trainset_vision.formats.label_image import (
     masks_of,
     number_of,
     palette,
-    read_label_image,
     unpacked,
 )
 from trainset_vision.formats.labelme_xml import text
 from trainset_vision.formats.legend import Entry, Legend, find_legend
-from trainset_vision.formats.mask_png import wrong_size
 from trainset_vision.formats.meaning import Meaning
+from trainset_vision.formats.painting import read_mask
 from trainset_vision.formats.reading import Tally
 from trainset_vision.formats.shapes import Shaper, Unfit
 from trainset_vision.formats.voc_object import attributes, box_of
@@ -87,15 +85,7 @@ class Segmentation:
         path = folder / f"{stem}.png" if folder else None
         if path is None or not path.is_file():
             return None
-        try:
-            image = read_label_image(path)
-        except MediaError as error:
-            yield Problem(str(path), error.message.removeprefix(f"{path}: "))
-            return None
-        if wrong := wrong_size(image.size, size):
-            yield Problem(str(path), wrong)
-            return None
-        return image
+        return (yield from read_mask(path, size))
 
     def _instances(
         self, image: LabelImage, classes: LabelImage | None, where: str, objects: Sequence[Element]

@@ -14,9 +14,11 @@ from trainset.errors import RecordError, TrainsetError
 from trainset.plugins import ExportContext, Labelled, Loss
 from trainset_vision.annotations import Box, Mask, Polygon, RotatedBox
 from trainset_vision.conversions import box_of
+from trainset_vision.formats import painting
 from trainset_vision.formats.label_image import Canvas, palette, write_voc
-from trainset_vision.formats.mask_png import drawn, paint
+from trainset_vision.formats.painting import drawn, paint
 from trainset_vision.formats.writing import LOSSES, Filter, Labels, Stems, Texts, pick, size_of, split_folder
+from trainset_vision.formats.xml_stream import printable
 
 _KINDS: Mapping[str, type[Annotation] | tuple[type[Annotation], ...]] = {
     "polygon": (Polygon, Mask), "mask": (Polygon, Mask), "rotated-box": RotatedBox
@@ -31,17 +33,16 @@ class VocExporter:
     `labelmap.txt` lists the labels, as Datumaro and CVAT want it for labels that are not the challenge's own.
     """
 
-    losses = pick(
-        LOSSES, ("types", "unusable", "item-attributes", "scores", "tracks", "notes", "states", "renamed")
-    ) | {
-        "attributes": "attributes other than difficult, truncated, occluded (flags) and pose (text) are left out",
-        "thin": "a box thinner than a pixel has its xmax before its xmin, which other readers may refuse",
-        "size": "width and height are 0 where neither the item nor its file tells them, and pixels are left out",
-        "rotated": "rotated boxes are written as labelImg2 and roLabelImg do; other readers see the box about them",
-        "outlines": "of a polygon the pixels are written that pycocotools draws: what is finer is lost",
-        "overlaps": "where objects overlap, the last one is written",
-        "finer": "a polygon that no pixel belongs to is left out",
-    }
+    losses = (
+        painting.LOSSES
+        | pick(LOSSES, ("types", "unusable", "item-attributes", "scores", "tracks", "notes", "states", "renamed"))
+        | {
+            "attributes": "attributes other than difficult, truncated, occluded (flags) and pose (text) are left out",
+            "thin": "a box thinner than a pixel has its xmax before its xmin, which other readers may refuse",
+            "size": "width and height are 0 where neither the item nor its file tells them, and pixels are left out",
+            "rotated": "rotated boxes are written as labelImg2 and roLabelImg do; other readers see the box about them",
+        }
+    )
 
     def write(self, rows: Iterable[Labelled], dest: Path, context: ExportContext) -> Iterator[Loss]:
         """One pass over the rows; of them only the names stay in memory."""
@@ -127,7 +128,8 @@ def _list(dest: Path, kind: str, split: str) -> IO[str]:
 
 
 def _printable(text: str) -> bool:
-    return all(char in "\t\n" or " " <= char < "\ud800" or "\udfff" < char not in "\ufffe\uffff" for char in text)
+    """Whether XML can hold a text as it is: a carriage return would come back as a line feed."""
+    return "\r" not in text and printable(text)
 
 
 def _document(

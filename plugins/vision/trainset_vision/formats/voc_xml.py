@@ -18,7 +18,7 @@ def read_xml(path: Path) -> Element:
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = _refuse
+    parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(path.read_bytes(), True)
     except (expat.ExpatError, LookupError, ValueError) as error:
@@ -28,5 +28,6 @@ def read_xml(path: Path) -> Element:
     return builder.close()
 
 
-def _refuse(name: str, *_: object) -> None:
+def refuse(name: str, *_: object) -> None:
+    """Expat's handler of document type declarations."""
     raise Refused(f"it declares a document type ({name}), which is not read: it could expand without end")

@@ -27,7 +27,8 @@ LOSSES = {
 }
 """What most formats cannot hold. An exporter declares those that are true of it."""
 
-_ANSWERED = ("reviewed", "auto-accepted")
+ANSWERED = ("reviewed", "auto-accepted")
+"""States of items that somebody, or a rule, has decided."""
 
 
 class Labels:
@@ -87,7 +88,7 @@ class Filter(Generic[A]):
             yield Loss("notes", row.item.key, row.note)
         if row.attributes:
             yield Loss("item-attributes", row.item.key, ", ".join(row.attributes))
-        if row.state not in _ANSWERED and not row.annotations:
+        if row.state not in ANSWERED and not row.annotations:
             yield Loss("states", row.item.key, row.state)
 
     def _of_annotation(self, annotation: A, key: str) -> Iterator[Loss]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from trainset_vision.formats.voc_xml import Refused
+from trainset_vision.formats.voc_xml import Refused, refuse
 
 _PIECE = 1 << 16
 _DEEPEST = 64
@@ -44,7 +44,7 @@ class _Children:
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._data
-        self.parser.StartDoctypeDeclHandler = _refuse
+        self.parser.StartDoctypeDeclHandler = refuse
         self._root = root
         self._depth = 0
         self._builder = TreeBuilder()
@@ -75,7 +75,3 @@ class _Children:
     def _data(self, text: str) -> None:
         if self._depth > 1:
             self._builder.data(text)
-
-
-def _refuse(name: str, *_: object) -> None:
-    raise Refused(f"it declares a document type ({name}), which is not read: it could expand without end")

@@ -69,9 +69,8 @@ class Layout:
                 seen.add(str(path))
                 yield self._picture(path, source)
             if repeated:
-                yield Problem(
-                    self.where, f"{repeated} images of {source.path} are listed twice: the first split counts"
-                )
+                message = f"{repeated} images of {source.path} are listed twice: the first split counts"
+                yield Problem(self.where, message, note=True)
 
     def _images(self, source: Source) -> Iterator[Path]:
         if source.path.is_dir():
@@ -239,6 +238,8 @@ def _read_splits(config: Path, layout: Layout) -> None:
             if not isinstance(place, str) or not place:
                 continue
             path = _resolve(layout.root, place)
+            if any(source.path == path for source in layout.sources):
+                continue  # where there is no val, that is the folder of train: Ultralytics wants one
             labels = label_of(path / "any.jpg").parent if not path.is_file() else None
             if path.exists() or (labels is not None and labels.is_dir()):
                 layout.declared = True

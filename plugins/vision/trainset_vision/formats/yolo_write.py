@@ -26,7 +26,8 @@ class YoloExporter:
 
     The task's type says what rows are: boxes, outlines (`segment`), corners (`obb`), or boxes with keypoints (`pose`).
     Class numbers are the labels' export indices; numbers that no label has (or a retired one that is not used) keep
-    their place under the name `unused-<number>`, since Ultralytics wants all of them named.
+    their place under the name `unused-<number>`, since Ultralytics wants all of them named. It wants `train` and `val`, too:
+    where there is no `val`, that is the images of `train`; any other that is missing is empty.
     """
 
     losses = pick(
@@ -80,9 +81,15 @@ def _config(splits: set[str], labels: Sequence[Label], pose: dict[str, Any]) -> 
     names = {index: titles.get(index, unused(index)) for index in range(max(titles, default=-1) + 1)}
     ordered = [s for s in ("train", "val", "test") if s in splits] + sorted(splits - {"train", "val", "test"})
     table: dict[str, Any] = {split: f"images/{split}" for split in ordered}
-    text: str = yaml.safe_dump(table | pose | {"names": names}, allow_unicode=True, sort_keys=False, width=1000)
-    missing = [split for split in ("train", "val") if split not in splits]
-    return f"# Ultralytics also wants: {', '.join(missing)}\n{text}" if missing else text
+    missing = {split: "" for split in ("train", "val") if split not in splits}
+    if "val" in missing and "train" in splits:
+        missing["val"] = table["train"]
+    text: str = yaml.safe_dump(
+        table | missing | pose | {"names": names}, allow_unicode=True, sort_keys=False, width=1000
+    )
+    return (
+        f"# Ultralytics wants train and val; there are no images of: {', '.join(missing)}\n{text}" if missing else text
+    )
 
 
 def _pose(task: Task, points: int, labels: Sequence[Label]) -> dict[str, Any]:

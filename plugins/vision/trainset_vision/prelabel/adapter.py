@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from trainset.core.model import Item
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, Session
-from trainset.plugins import Context, Limits
+from trainset.plugins import Context, Limits, Media
 from trainset_vision.media.items import read_item
+from trainset_vision.prelabel.inputs import Arrays, batched, feeds
 from trainset_vision.prelabel.preprocess import (
     MOST_SIDE,
     ImageInput,
@@ -25,14 +26,12 @@ from trainset_vision.prelabel.preprocess import (
     image_input,
     load_tensor,
     override,
-    tensor_of,
 )
 
 GPU_BATCH = 8
 MOST_CLASSES = 1_000_000
 _cores = getattr(os, "process_cpu_count", os.cpu_count)
 Prepared = tuple[NDArray[Any], Placement]
-Arrays = list[NDArray[Any]]
 Output = tuple[Arrays, Placement]
 
 
@@ -58,6 +57,7 @@ class ImageModel:
         if (takes := takes or image_input(self.info)) is None:
             raise unfit(self.info, "a model of images")
         self.takes = takes
+        self.batch = self.session.batch if batched(self.info, takes) else 1
         self.preprocess = override(default, settings.preprocess, takes, self.info.path.name)
         self.names = settings.names or class_names(self.info)
 
@@ -65,7 +65,7 @@ class ImageModel:
     def limits(self) -> Limits:
         """One image a run on a CPU, where batches gain nothing; several on anything else, if the model allows it."""
         cpu_only = set(self.session.providers) == {"CPUExecutionProvider"}
-        batch = self.session.batch or (1 if cpu_only else GPU_BATCH)
+        batch = self.batch or (1 if cpu_only else GPU_BATCH)
         width, height = self.preprocess.size
         return Limits(batch=batch, concurrency=_cores() or 1, bytes_per_item=48 * width * height)
 
@@ -75,31 +75,32 @@ class ImageModel:
 
     def prepare(self, item: Item, context: Context) -> Prepared:
         """Read an image, no larger than needed, and make the tensor. Thread-safe; MediaError names the file."""
-        path = context.media.path(item)
+        return self.tensor(item, context.media)
+
+    def tensor(self, item: Item, media: Media) -> Prepared:
+        """The same, which asks for nothing but the media."""
+        path = media.path(item)
         width, height = item.meta.get("width"), item.meta.get("height")
         size = (int(width), int(height)) if width and height else None
         return load_tensor(self.preprocess, lambda least: read_item(path, item, least), size, str(path))
 
     def infer(self, batch: Sequence[Prepared]) -> Sequence[Output]:
         """Run the model: each item's part of every output. Thread-safe; ModelError where a run fails."""
-        size = self.session.batch or max(1, len(batch))
+        size = self.batch or max(1, len(batch))
         return [output for at in range(0, len(batch), size) for output in self._run(batch[at : at + size])]
 
     def _run(self, batch: Sequence[Prepared]) -> list[Output]:
         tensors = [tensor for tensor, _ in batch]
-        size = self.session.batch or len(tensors)
+        size = self.batch or len(tensors)
         padding = [np.zeros_like(tensors[0])] * (size - len(tensors))
         stacked = tensors[0][None] if size == 1 else np.stack(tensors + padding)  # a copy of one would gain nothing
         placements = [placement for _, placement in batch]
-        parts = self.parts(self.session.run(self.feeds(stacked, placements)), size)
+        parts = self.parts(self.session.run(self.feeds(stacked)), size)
         return list(zip(parts, placements, strict=False))
 
-    def feeds(self, stacked: NDArray[Any], placements: Sequence[Placement]) -> dict[str, NDArray[Any]]:
-        """What goes into the model for a batch of tensors, which may be longer than its placements: the rest is zeros.
-
-        A model that also takes the size of images, for one, overrides this.
-        """
-        return {self.takes.name: stacked}
+    def feeds(self, stacked: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """What goes into the model for a batch of tensors: they, and what else it takes."""
+        return feeds(self.info, self.takes, stacked)
 
     def parts(self, arrays: Arrays, size: int) -> list[Arrays]:
         """Each item's part of every output of a batch of this size; ModelError where an output has no such axis.
@@ -191,18 +192,4 @@ def literal(text: str) -> Any:
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None
-
-
-def probe(path: Path, pre: Preprocess) -> Arrays | None:
-    """What a model returns for one even grey picture, to learn shapes and ranges that the file leaves open.
-
-    None where the model does not run on it.
-    """
-    grey = np.full((pre.size[1], pre.size[0], 3), 114, np.uint8)
-    try:
-        session = Session(path)
-        tensor, _ = tensor_of(pre, grey, 1, pre.size)
-        return session.run({session.info.inputs[0].name: np.stack([tensor] * (session.batch or 1))})
-    except ModelError:
         return None

@@ -20,4 +20,4 @@ _NAMES = (
 
 def leads(names: Sequence[str] | None) -> bool:
     """Whether the first of these class names says background."""
-    return bool(names) and str(names and names[0]).casefold() in _NAMES
+    return names is not None and len(names) > 0 and names[0].casefold() in _NAMES

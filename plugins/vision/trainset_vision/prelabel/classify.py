@@ -14,8 +14,9 @@ from trainset.core.model import Class, Item, Task
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
 from trainset.plugins import Context, Recognition, chunks
-from trainset_vision.prelabel.adapter import ImageModel, ModelSettings, Output, class_names, declared_size, probe, unfit
+from trainset_vision.prelabel.adapter import ImageModel, ModelSettings, Output, class_names, declared_size, unfit
 from trainset_vision.prelabel.crops import Crops, crops
+from trainset_vision.prelabel.inputs import trial
 from trainset_vision.prelabel.numbers import IMAGENET, sigmoid, softmax
 from trainset_vision.prelabel.preprocess import ImageInput, Preprocess, image_input
 
@@ -28,7 +29,7 @@ class ClassifySettings(ModelSettings, kw_only=True, frozen=True):
     `margin` is what the model sees about an object, in a task on another's objects: a share of its width and height, on
     each side."""
 
-    score: float | None = None
+    score: Annotated[float, Meta(ge=0, le=1)] | None = None
     values: Values | None = None
     margin: Annotated[float, Meta(ge=0, le=10)] = 0.1
 
@@ -165,7 +166,8 @@ def _values(info: ModelInfo, pre: Preprocess, task: Task) -> tuple[Values, str]:
     operator = info.last.get(info.outputs[0].name)
     if operator in ("Softmax", "Sigmoid"):
         return "probabilities", f"its last operator is {operator}: the scores are probabilities"
-    arrays = probe(info.path, pre)
+    takes = image_input(info)
+    arrays = trial(info, takes, pre) if takes else None
     if arrays is None or not arrays[0].size:
         return "logits", "the scores are taken as logits"
     first = arrays[0].reshape(len(arrays[0]), -1).astype(np.float64)

@@ -16,8 +16,9 @@ from trainset.core.model import Annotation, Item
 from trainset.errors import ConfigError, ModelError
 from trainset.plugins import Context, chunks
 from trainset_vision.media.items import open_item
-from trainset_vision.prelabel.adapter import Arrays, ImageModel, ModelSettings, Prepared
+from trainset_vision.prelabel.adapter import ImageModel, ModelSettings, Prepared
 from trainset_vision.prelabel.candidates import Candidates, joined
+from trainset_vision.prelabel.inputs import Arrays
 from trainset_vision.prelabel.preprocess import ImageInput, Placement, Preprocess, changed
 from trainset_vision.prelabel.seams import merged
 from trainset_vision.prelabel.shapes import Boxes
@@ -42,7 +43,7 @@ class DetectorSettings(ModelSettings, kw_only=True, frozen=True):
     scores: dict[str, Share] = field(default_factory=dict)
     iou: Share = 0.5
     agnostic: bool = False
-    max_detections: int = 300
+    max_detections: Annotated[int, Meta(ge=1)] = 300
     tile: bool | Annotated[int, Meta(ge=32)] = False
     overlap: Annotated[float, Meta(ge=0, le=0.9)] = 0.2
     flips: bool = False
@@ -60,7 +61,7 @@ class Detector(ImageModel):
     def __init__(self, settings: DetectorSettings, default: Preprocess, takes: ImageInput | None = None) -> None:
         super().__init__(settings, default, takes)
         self.settings = settings
-        self.least = min(settings.score, *settings.scores.values(), settings.score)
+        self.least = min([settings.score, *settings.scores.values()])
         self._exceptions = self._by_class(settings.scores)
 
     def candidates(self, arrays: Arrays) -> Candidates:

@@ -14,12 +14,12 @@ from trainset.core.model import Task
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
 from trainset.plugins import Question, Recognition
-from trainset_vision.prelabel.adapter import Arrays, class_names, declared_size, unfit
+from trainset_vision.prelabel.adapter import class_names, declared_size, unfit
 from trainset_vision.prelabel.candidates import Candidates, from_centers
 from trainset_vision.prelabel.detections import Detector, DetectorSettings
-from trainset_vision.prelabel.inputs import feeds, first, others, picture, trial_of_one
+from trainset_vision.prelabel.inputs import Arrays, first, others, picture, trial_of_one
 from trainset_vision.prelabel.numbers import IMAGENET, sigmoid, softmax, sums_to_one, within_unit
-from trainset_vision.prelabel.preprocess import ImageInput, Placement, Preprocess
+from trainset_vision.prelabel.preprocess import ImageInput, Preprocess
 
 Scores = Literal["softmax", "sigmoid", "probabilities"]
 
@@ -109,10 +109,6 @@ class Detr(Detector):
         super().__init__(settings, _preprocess(info, takes, scores), takes)
         self.class_scores: Scores = scores
         self.no_object = scores == "softmax" if no_object is None else no_object
-
-    def feeds(self, stacked: NDArray[Any], placements: Sequence[Placement]) -> dict[str, NDArray[Any]]:
-        """The images, and what else the model takes."""
-        return feeds(self.info, self.takes, stacked)
 
     def parts(self, arrays: Arrays, size: int) -> list[Arrays]:
         """As always, but a model for one image may leave the batch axis out."""

@@ -15,11 +15,11 @@ from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
 from trainset.plugins import Recognition
 from trainset_vision.annotations import skeleton_of
-from trainset_vision.prelabel.adapter import Arrays, declared_size, unfit
+from trainset_vision.prelabel.adapter import declared_size, unfit
 from trainset_vision.prelabel.candidates import Candidates, from_centers
 from trainset_vision.prelabel.detections import Detector, DetectorSettings, Share
 from trainset_vision.prelabel.grids import by_stride
-from trainset_vision.prelabel.inputs import first, trial_of_one
+from trainset_vision.prelabel.inputs import Arrays, first, trial_of_one
 from trainset_vision.prelabel.keypoints import Points
 from trainset_vision.prelabel.preprocess import ImageInput, Preprocess, image_input
 

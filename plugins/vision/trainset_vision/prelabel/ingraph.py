@@ -15,16 +15,16 @@ from trainset.core.model import Task
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
 from trainset.plugins import Limits, Question, Recognition
-from trainset_vision.prelabel.adapter import Arrays, Output, Prepared, class_names, declared_size, unfit
+from trainset_vision.prelabel.adapter import Output, Prepared, class_names, declared_size, unfit
 from trainset_vision.prelabel.background import leads
 from trainset_vision.prelabel.candidates import Candidates, from_centers
 from trainset_vision.prelabel.detections import Detector, DetectorSettings
 from trainset_vision.prelabel.exporters import Corners, Exporter, exporter
-from trainset_vision.prelabel.inputs import batched, feeds, others, picture, trial
+from trainset_vision.prelabel.inputs import Arrays, batched, others, picture, trial
 from trainset_vision.prelabel.numbers import sums_to_one
 from trainset_vision.prelabel.objects import objects, table
 from trainset_vision.prelabel.pasted import Pasted
-from trainset_vision.prelabel.preprocess import ImageInput, Placement, Preprocess
+from trainset_vision.prelabel.preprocess import ImageInput, Preprocess
 from trainset_vision.prelabel.roles import Named, Role, Roles, columns, roles
 
 SHARES = 1.5
@@ -42,7 +42,7 @@ class IngraphSettings(DetectorSettings, kw_only=True, frozen=True):
     columns: str | None = None
     corners: Corners = "xyxy"
     units: Literal["auto", "pixels", "shares"] = "auto"
-    first_class: int = 0
+    first_class: Annotated[int, Meta(ge=0)] = 0
     tolerance: Annotated[float, Meta(ge=0)] = 1.0
 
 
@@ -112,13 +112,15 @@ def recognise(path: Path, task: Task) -> Recognition | None:
 class Ingraph(Detector):
     """A detector that returns objects. It runs one image at a time: their number differs, so batches don't stack."""
 
+    settings: IngraphSettings
+
     def __init__(self, settings: IngraphSettings, task: Task) -> None:
         info = inspect(Path(settings.path))
         if (takes := picture(info)) is None:
             raise unfit(info, "a detector that returns objects")
         outputs, self.columns = dict(settings.outputs), settings.columns
         default = _plain(info, takes)
-        if not ("labels" in outputs or ("rows" in outputs and self.columns)):
+        if not ({"boxes", "labels"} <= outputs.keys() or ("rows" in outputs and self.columns)):
             if (reading := _read(info)) is None:
                 raise unfit(info, "a detector that returns objects")
             default, found = reading.preprocess, reading.roles
@@ -129,7 +131,6 @@ class Ingraph(Detector):
             if (found.unsure and "labels" not in outputs) or ("rows" in outputs and not self.columns):
                 raise unfit(info, "a detector that returns objects, or `outputs` and `columns` must say which is which")
         super().__init__(settings, default, takes)
-        self.settings: IngraphSettings = settings
         at = {tensor.name: i for i, tensor in enumerate(info.outputs)}
         if wrong := [name for name in outputs.values() if name not in at]:
             raise ModelError(
@@ -150,10 +151,6 @@ class Ingraph(Detector):
 
     def _run(self, batch: Sequence[Prepared]) -> list[Output]:
         return [output for prepared in batch for output in super(Ingraph, self)._run([prepared])]
-
-    def feeds(self, stacked: NDArray[Any], placements: Sequence[Placement]) -> dict[str, NDArray[Any]]:
-        """The image, and what else the model takes."""
-        return feeds(self.info, self.takes, stacked)
 
     def parts(self, arrays: Arrays, size: int) -> list[Arrays]:
         """The outputs as they are: their roles tell what a batch axis would."""

@@ -1,8 +1,10 @@
-"""Inputs beside the image: sizes, scales and masks that exported detectors want to be told."""
+"""Inputs beside the image: sizes, scales and masks that exported detectors want to be told; and trial runs with them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,9 @@ from numpy.typing import NDArray
 
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, Session, Tensor
-from trainset_vision.prelabel.adapter import Arrays
 from trainset_vision.prelabel.preprocess import ImageInput, Preprocess, image_input, tensor_of
 
+Arrays = list[NDArray[Any]]
 Size = tuple[int, int]
 
 _VALUES: Mapping[str, Callable[[Size], list[int]]] = {
@@ -63,15 +65,26 @@ def others(info: ModelInfo, takes: ImageInput) -> tuple[str, ...]:
 
 
 def trial(info: ModelInfo, takes: ImageInput, pre: Preprocess) -> Arrays | None:
-    """What a model returns for one even grey picture, with batch; None where it does not run on it."""
+    """What a model returns for one even grey picture, with batch, to learn shapes and ranges that its file leaves open.
+
+    None where it does not run on it.
+    """
     grey = np.full((pre.size[1], pre.size[0], 3), 114, np.uint8)
+    tensor, _ = tensor_of(pre, grey, 1, pre.size)
+    stat = info.path.stat()
     try:
-        session = Session(info.path)
-        tensor, _ = tensor_of(pre, grey, 1, pre.size)
-        batch = session.batch if len(_named(info, takes.name).shape) == 4 else 1
+        session = _session(info.path.absolute(), (stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        batch = session.batch if batched(info, takes) else 1
         return session.run(feeds(info, takes, np.stack([tensor] * (batch or 1))))
     except ModelError:
         return None
+
+
+@lru_cache(maxsize=1)
+def _session(path: Path, stamp: tuple[int, ...]) -> Session:
+    """The model for trial runs: most adapters make one before they know whether a file is theirs, and loading it takes
+    long. `stamp` tells another file of the same name apart."""
+    return Session(path)
 
 
 def trial_of_one(info: ModelInfo, takes: ImageInput, pre: Preprocess) -> Arrays | None:

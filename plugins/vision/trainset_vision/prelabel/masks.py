@@ -107,7 +107,7 @@ class Masks(Boxes):
         from trainset_vision.conversions import mask_to_polygon, simplified
 
         pixels = crop.pixels
-        rings, _ = simplified(mask_to_polygon(Rle(pixels.shape, rle.encode(pixels))), self.tolerance)
+        rings = simplified(mask_to_polygon(Rle(pixels.shape, rle.encode(pixels))), self.tolerance)
         shift = np.array(crop.part[:2], np.float64)
         moved = tuple(tuple((np.reshape(ring, (-1, 2)) + shift).round(2).ravel().tolist()) for ring in rings)
         return Polygon(polygon=moved, **common) if moved else None

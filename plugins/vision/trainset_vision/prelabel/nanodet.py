@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from trainset.core.model import Task
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
 from trainset.plugins import Question, Recognition
-from trainset_vision.prelabel.adapter import Arrays, class_names, declared_size, unfit
+from trainset_vision.prelabel.adapter import class_names, declared_size, unfit
 from trainset_vision.prelabel.candidates import Candidates
 from trainset_vision.prelabel.detections import Detector, DetectorSettings
 from trainset_vision.prelabel.distribution import Level, levels
-from trainset_vision.prelabel.inputs import first, trial_of_one
+from trainset_vision.prelabel.inputs import Arrays, first, trial_of_one
 from trainset_vision.prelabel.numbers import IMAGENET, sigmoid, within_unit
 from trainset_vision.prelabel.preprocess import ImageInput, Preprocess, image_input
 
@@ -58,7 +59,7 @@ class NanodetSettings(DetectorSettings, kw_only=True, frozen=True):
 
     family: Family | None = None
     class_scores: Scores | None = None
-    bins: int = 8
+    bins: Annotated[int, Meta(ge=1)] = 8
 
 
 @dataclass(frozen=True)

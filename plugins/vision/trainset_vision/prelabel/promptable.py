@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,7 +110,7 @@ class Sam(ImageModel):
     @property
     def limits(self) -> Limits:
         """One image at a time: its encoding takes seconds and a lot of memory."""
-        return _alone(super().limits)
+        return replace(super().limits, batch=1)
 
     def prepare(self, item: Item, context: Context) -> Prepared:
         """The tensor; what the image leaves free of it is 0 after normalisation. Thread-safe; MediaError names the file."""
@@ -129,8 +129,7 @@ class Sam(ImageModel):
     def encode(self, prepared: Prepared) -> Encoded:
         """What the decoder needs to know of the image."""
         tensor, placement = prepared
-        batched = len(next(t for t in self.info.inputs if t.name == self.takes.name).shape) == 4
-        arrays = self.session.run({self.takes.name: tensor[None] if batched else tensor})
+        arrays = self.session.run(self.feeds(tensor[None]))
         named = {t.name: self.sound(arrays, n) for n, t in enumerate(self.info.outputs)}
         return Encoded({wanted: named[given] for wanted, given in self._wiring.items()}, placement)
 
@@ -177,11 +176,6 @@ class Encoded:
 
     images: Mapping[str, NDArray[Any]]
     placement: Placement
-
-
-def _alone(limits: Limits) -> Limits:
-    """The same limits for one image a run."""
-    return Limits(batch=1, concurrency=limits.concurrency, bytes_per_item=limits.bytes_per_item)
 
 
 def _points(prompts: Sequence[Annotation]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -14,11 +14,11 @@ from trainset.core.model import Annotation, Task
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
 from trainset.plugins import Recognition
-from trainset_vision.prelabel.adapter import Arrays, class_names, declared_size, unfit
+from trainset_vision.prelabel.adapter import class_names, declared_size, unfit
 from trainset_vision.prelabel.background import leads
 from trainset_vision.prelabel.candidates import Candidates, joined
 from trainset_vision.prelabel.detections import Detector, DetectorSettings
-from trainset_vision.prelabel.inputs import trial
+from trainset_vision.prelabel.inputs import Arrays, trial
 from trainset_vision.prelabel.numbers import IMAGENET, within_unit
 from trainset_vision.prelabel.pasted import Laid
 from trainset_vision.prelabel.preprocess import ImageInput, Preprocess, image_input
@@ -81,13 +81,14 @@ def recognise(path: Path, task: Task) -> Recognition | None:
 class Semantic(Detector):
     """A model of semantic segmentation: a mask or a polygon for each class, or for each connected part of one."""
 
+    settings: SemanticSettings
+
     def __init__(self, settings: SemanticSettings, task: Task) -> None:
         info = inspect(Path(settings.path))
         takes = image_input(info)
         if takes is None or task.type not in ("mask", "polygon"):
             raise unfit(info, "a model of semantic segmentation for a task of masks or polygons")
         super().__init__(settings, _preprocess(info, takes), takes)
-        self.settings: SemanticSettings = settings
         if self.names and settings.background and leads(self.names):
             self.names = self.names[1:]
         self.values = settings.values

@@ -4,7 +4,7 @@ boxes, instance masks, poses and rotated boxes."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from msgspec import Meta
@@ -15,9 +15,10 @@ from trainset.errors import ModelError
 from trainset.onnx import inspect
 from trainset.plugins import Question, Recognition
 from trainset_vision.annotations import Skeleton, skeleton_of
-from trainset_vision.prelabel.adapter import Arrays, class_names, unfit
+from trainset_vision.prelabel.adapter import class_names, unfit
 from trainset_vision.prelabel.candidates import Candidates, from_centers
 from trainset_vision.prelabel.detections import Detector, DetectorSettings
+from trainset_vision.prelabel.inputs import Arrays
 from trainset_vision.prelabel.keypoints import Points
 from trainset_vision.prelabel.masks import Masks
 from trainset_vision.prelabel.rotated import Bounds, Rotated, bounds
@@ -31,7 +32,7 @@ class YoloSettings(DetectorSettings, kw_only=True, frozen=True):
     `tolerance`, in pixels, is how far an outline may be simplified."""
 
     layout: Layout | None = None
-    keypoints: tuple[int, int] | None = None
+    keypoints: tuple[Annotated[int, Meta(ge=1)], Literal[2, 3]] | None = None
     tolerance: Annotated[float, Meta(ge=0)] = 1.0
 
 
@@ -90,8 +91,9 @@ class Yolo(Detector):
         skeleton = skeleton_of(task)
         info = inspect(Path(settings.path))
         reading = read(info, task, skeleton, settings.layout, settings.keypoints)
-        if reading is None or len(reading.keypoints) > 1:
-            raise unfit(info, f"a YOLO detector for tasks of type {task.type}")
+        if reading is None or len(reading.layouts) > 1 or len(reading.keypoints) > 1:
+            what = f"a YOLO detector for tasks of type {task.type}"
+            raise unfit(info, what + (", or `layout` and `keypoints` must say how its output lies" if reading else ""))
         super().__init__(settings, reading.preprocess)
         self.layout = reading.layouts[0]
         self._reading = reading

@@ -10,8 +10,9 @@ from trainset.core.model import Task
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo
 from trainset_vision.annotations import Skeleton
-from trainset_vision.prelabel.adapter import class_names, declared_size, literal, probe
+from trainset_vision.prelabel.adapter import class_names, declared_size, literal
 from trainset_vision.prelabel.candidates import GRIDS, cells, in_pixels
+from trainset_vision.prelabel.inputs import trial
 from trainset_vision.prelabel.preprocess import ImageInput, Preprocess, image_input
 
 Layout = Literal["v5", "v8", "end2end"]
@@ -90,7 +91,7 @@ def read(
     if takes is None or said not in (None, *KINDS["box"]):
         return None
     pre, evidence = _preprocess(info, takes)
-    outputs = _outputs(info, pre, trial=layout is None)
+    outputs = _outputs(info, takes, pre, sure=layout is not None)
     if outputs is None:
         return None
     kind = _kind(said, outputs, task)
@@ -114,7 +115,7 @@ def read(
             *evidence,
         )
     else:
-        layouts, why, confidence = _by_grid(shape, adds, info, pre, outputs.boxes)
+        layouts, why, confidence = _by_grid(shape, adds, info, takes, pre, outputs.boxes)
     if said and names and not layouts:
         raise ModelError(
             f"{info.path.name} contradicts itself: its metadata says that it detects {_classes(len(names))}, but its "
@@ -177,8 +178,9 @@ def _preprocess(info: ModelInfo, takes: ImageInput) -> tuple[Preprocess, tuple[s
     return pre, (evidence,) if evidence else ()
 
 
-def _outputs(info: ModelInfo, pre: Preprocess, *, trial: bool) -> Outputs | None:
-    """The only output of three dimensions and, at most, one of four; what the file leaves open shows in a trial run.
+def _outputs(info: ModelInfo, takes: ImageInput, pre: Preprocess, *, sure: bool) -> Outputs | None:
+    """The only output of three dimensions and, at most, one of four; what the file leaves open shows in a trial run,
+    unless the layout is `sure`.
 
     Older YOLOv5 exports also return their feature maps, of five dimensions; those are passed over.
     """
@@ -187,8 +189,8 @@ def _outputs(info: ModelInfo, pre: Preprocess, *, trial: bool) -> Outputs | None
     if len(boxes) != 1 or len(prototypes) > 1 or any(len(shape) not in (3, 4, 5) for shape in shapes):
         return None
     known = [shapes[boxes[0]][1:], *(shapes[i][1:2] for i in prototypes)]
-    if trial and not all(isinstance(n, int) for shape in known for n in shape):
-        arrays = probe(info.path, pre)
+    if not sure and not all(isinstance(n, int) for shape in known for n in shape):
+        arrays = trial(info, takes, pre)
         if not arrays or arrays[boxes[0]].ndim != 3:
             return None
         shapes = [array.shape for array in arrays]
@@ -258,7 +260,7 @@ def _by_names(shape: Shape, classes: int, adds: int, pre: Preprocess) -> tuple[t
 
 
 def _by_grid(
-    shape: Shape, adds: int, info: ModelInfo, pre: Preprocess, boxes: int
+    shape: Shape, adds: int, info: ModelInfo, takes: ImageInput, pre: Preprocess, boxes: int
 ) -> tuple[tuple[Layout, ...], str, float]:
     """The layout whose number of boxes fits the grids of the input."""
     rows, columns = shape
@@ -269,7 +271,7 @@ def _by_grid(
     if layout == "v8" and rows > 4 + adds:
         return ("v8",), f"{why}: one box for each cell of its grids", 0.8
     if rows in [cells(pre.size, grid) for grid in GRIDS]:
-        arrays = None if "Exp" in info.operators else probe(info.path, pre)
+        arrays = None if "Exp" in info.operators else trial(info, takes, pre)
         alike = columns > 5 + adds and arrays is not None and in_pixels(arrays[boxes], pre.size)
         return (("v5",) if alike else ()), f"{why} in pixels, one for each cell of its grids, as YOLOv6 has them", 0.5
     if columns == 6 + adds:

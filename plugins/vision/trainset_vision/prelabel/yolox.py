@@ -11,9 +11,10 @@ from trainset.core.model import Task
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
 from trainset.plugins import Recognition
-from trainset_vision.prelabel.adapter import Arrays, class_names, probe, unfit
+from trainset_vision.prelabel.adapter import class_names, unfit
 from trainset_vision.prelabel.candidates import GRIDS, Candidates, cells, from_centers, in_pixels
 from trainset_vision.prelabel.detections import Detector, DetectorSettings
+from trainset_vision.prelabel.inputs import Arrays, trial
 from trainset_vision.prelabel.preprocess import Preprocess, image_input
 
 
@@ -32,10 +33,16 @@ def recognise(path: Path, task: Task) -> Recognition | None:
     if task.type != "box":
         return None
     info = inspect(path)
-    pre = _preprocess(info)
-    if pre is None or "task" in info.metadata or len(info.outputs) != 1 or len(info.outputs[0].shape) != 3:
+    takes, pre = image_input(info), _preprocess(info)
+    if (
+        takes is None
+        or pre is None
+        or "task" in info.metadata
+        or len(info.outputs) != 1
+        or len(info.outputs[0].shape) != 3
+    ):
         return None
-    arrays = probe(path, pre)
+    arrays = trial(info, takes, pre)
     if not arrays or arrays[0].ndim != 3 or not _strides(arrays[0].shape[1], pre.size) or arrays[0].shape[2] < 6:
         return None
     rows, columns = arrays[0].shape[1:]
