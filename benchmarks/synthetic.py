@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,21 +19,22 @@ from trainset.core.files import chunks, digest
 from trainset.core.journal import ROTATE, now, ulid
 from trainset.core.model import Header, Item, ItemRecord, ModelHeader, Outcome, Prediction
 from trainset.core.records import SCHEMA, Chain, header_line
-from trainset.core.registering import split_of
+from trainset.core.splits import split_of
 
 SPLITS = {"train": 0.8, "val": 0.1, "test": 0.1}
 LABELS = ("screw", "nut", "washer", "gear")
 
 
-def make(root: Path, count: int, boxes: int = 3, seed: int = 0) -> None:
-    """A data set of `count` items with a prediction each in a new Git repository at `root`, all committed."""
+def make(root: Path, count: int, boxes: int = 3, seed: int = 0, labels: Sequence[str] = LABELS) -> None:
+    """A data set of `count` items with a prediction each in a new Git repository at `root`, all committed.
+
+    The task `parts` has these `labels`, of which the last are those that are drawn.
+    """
     root.mkdir(parents=True)
     history.init(root, own=True)
     layout.write_settings(root, "synthetic", "vision")
     layout.write_layout(root)
-    layout.add_task(root, "parts", "box", [(None, label) for label in LABELS])
-    run = ulid()
-    model = ModelHeader(name="drawn", digest=digest(b"drawn"), prelabeler="drawn")
+    layout.add_task(root, "parts", "box", [(None, label) for label in labels])
     keys = [f"media/{n // 1000:04}/{n:07}.jpg" for n in range(count)]
     items = (Item(key=k, split=split_of(k, SPLITS), size=100_000, meta={"width": 640, "height": 480}) for k in keys)
     write(
@@ -41,26 +42,40 @@ def make(root: Path, count: int, boxes: int = 3, seed: int = 0) -> None:
         Header(trainset=SCHEMA, kind="items"),
         (msgspec.json.encode(ItemRecord(change="added", item=i)) for i in items),
     )
-    outcomes: list[bytes] = []
-    write_predictions(root / "predictions" / "parts" / run, predictions(keys, boxes, random.Random(seed), outcomes))
-    write(root, Header(trainset=SCHEMA, kind="runs", task="parts", run=run, model=model), iter(outcomes))
+    write_run(root, "parts", drawn(keys, boxes, random.Random(seed)))
+    commit(root)
+
+
+def commit(root: Path) -> None:
+    """Put all that changed into the history."""
     repository = history.Repository(root)
     repository.commit([path for _, path in repository.changed(["."])], "Draw a data set")
 
 
-def predictions(keys: list[str], boxes: int, chance: random.Random, outcomes: list[bytes]) -> Iterator[bytes]:
-    """Lines of predictions; the outcomes that name them are added to a list."""
+def drawn(keys: list[str], boxes: int, chance: random.Random) -> Iterator[tuple[str, list[dict[str, object]]]]:
+    """Keys with so many boxes by chance."""
     for key in keys:
-        found = [
+        yield key, [
             {"type": "box", "id": f"p{n + 1}", "label": chance.choice(LABELS), "score": round(chance.betavariate(5, 2), 3),
              "box": [round(chance.uniform(0, 500), 1), round(chance.uniform(0, 350), 1), 80.5, 60.5]}
             for n in range(boxes)
         ]  # fmt: skip
-        raw = msgspec.Raw(msgspec.json.encode(found))
-        outcomes.append(
-            msgspec.json.encode(Outcome(item=key, media=digest(key.encode()), digest=digest(raw), count=boxes))
-        )
-        yield msgspec.json.encode(Prediction(item=key, annotations=raw)) + b"\n"
+
+
+def write_run(root: Path, task: str, found: Iterable[tuple[str, list[dict[str, object]]]]) -> None:
+    """A run with these annotations, as JSON has them, of items by key."""
+    run, outcomes = ulid(), list[bytes]()
+
+    def lines() -> Iterator[bytes]:
+        for key, objects in found:
+            raw = msgspec.Raw(msgspec.json.encode(objects))
+            outcome = Outcome(item=key, media=digest(key.encode()), digest=digest(raw), count=len(objects))
+            outcomes.append(msgspec.json.encode(outcome))
+            yield msgspec.json.encode(Prediction(item=key, annotations=raw)) + b"\n"
+
+    write_predictions(root / "predictions" / task / run, lines())
+    model = ModelHeader(name="drawn", digest=digest(b"drawn"), prelabeler="drawn")
+    write(root, Header(trainset=SCHEMA, kind="runs", task=task, run=run, model=model), iter(outcomes))
 
 
 def write(root: Path, header: Header, bodies: Iterator[bytes]) -> None:

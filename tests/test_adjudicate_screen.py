@@ -6,9 +6,11 @@ import pytest
 
 from trainset.core.adjudicate_keys import ADJUDICATE_KEYS
 from trainset.core.comparing import Rival
+from trainset.core.scene import Point
 from trainset.tui.app import AdjudicateApp, ReviewApp
 from trainset.tui.screens.adjudicate import AdjudicateScreen
 from trainset.tui.screens.review import ReviewScreen
+from trainset.tui.widgets.canvas import Canvas
 
 from .test_adjudicating import ANA, BEN, Disputed, SpanView, context_of, rivals, said, span
 from .test_review_screen import NASTY, press, screen_text
@@ -61,6 +63,17 @@ def test_where_there_is_little_room_one_version_is_shown_and_space_flips_to_the_
     assert "1 ana" in first and "2 ben 2026" not in first
     assert "2 ben 2026" in second and "1 ana 2026" not in second
     assert "1 ana 2026" in shown("space", "space", size=(80, 24))
+
+
+def test_a_click_takes_the_object_of_the_version_that_it_falls_on():
+    async def script(app, pilot):
+        canvas = app.screen.query_one("#canvas1", Canvas)
+        (place,) = canvas._camera.to_cells([Point(50, 15)]).astype(int).tolist()
+        await pilot.click(canvas, offset=tuple(place))
+        await pilot.pause()
+        assert merge(app).picks[0] == frozenset({1})
+
+    drive(script)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -260,6 +260,8 @@ class SpanView:
     def do(self, command, at=None, argument=None):
         if command == "select":
             self.chosen = argument
+        elif command == "press":
+            self.chosen = next((a.id for a in self.now if a.span[0] <= at.x < a.span[1]), None)
         elif command == "slice":
             self.sliced += 1
             return Effect(message=f"slice {self.sliced}")
@@ -406,6 +408,19 @@ def test_picks_are_undone_and_done_again_and_then_the_decision():
     assert desk.withdrawn == ["r1"] and s.sitting.item.key == "m/a" and not s.comparison.merge.open
     s.redo()
     assert len(desk.records) == 2 and s.sitting.item.key == "m/b"
+
+
+def test_a_version_is_taken_at_its_word_on_the_object_that_is_pointed_at():
+    s = adjudicate(desk := Disputed())
+    s.command("point", 0, Point(90, 10))
+    s.command("point", 1, Point(50, 10))
+    s.command("point", 0, Point(70, 10))
+    assert s.comparison.merge.picks == (frozenset({1}), frozenset({0}), frozenset({0})) and s.comparison.at == 0
+    s.command("point", 0, Point(90, 10))
+    assert s.comparison.merge.open == (1,)
+    s.undo()
+    s.accept()
+    assert said(desk) == [("m/a", "corrected", ("a1", "a3", "b2"))]
 
 
 def test_left_and_right_move_the_pick_through_three_versions():

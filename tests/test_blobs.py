@@ -78,3 +78,14 @@ def test_a_blob_that_was_changed_or_removed_is_found_with_file_and_line(scans, h
 def test_a_large_annotation_is_exported_whole(scans, tmp_path):
     trainset("export", "jsonl", tmp_path / "out.jsonl", cwd=scans)
     assert "volume-mask" in json.loads((tmp_path / "out.jsonl").read_text())["annotations"][0]
+
+
+def test_the_blob_of_a_forgotten_item_goes_and_stays_gone(scans):
+    trainset("commit", cwd=scans)
+    assert "1 blob removed" in trainset("forget", "media/a.nii.gz", "--yes", cwd=scans).out
+    assert blobs(scans) == []
+    assert "0 problems" in trainset("verify", cwd=scans).out
+    trainset("commit", cwd=scans)
+    assert "0 problems" in trainset("verify", cwd=scans).out
+    assert "no label file is missing" in trainset("restore", cwd=scans).err
+    assert blobs(scans) == []

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainset.core.codec import Codec, with_ids
-from trainset.core.model import Annotation, Class, Opaque, Undecoded
+from trainset.core.model import Annotation, Class, Columns, Opaque, Undecoded
 from trainset.errors import RecordError
 
 
@@ -94,6 +94,20 @@ def test_undecoded_annotations_stand_among_others_as_if_they_had_been_encoded():
     mixed = codec.encode([scored, Class(id="a3", label="y"), plain])
     assert mixed == b'[%b,{"type":"class","id":"a3","label":"y"},%b]' % (second, first)
     assert with_ids([plain, plain])[1] == Undecoded("box", "a2", 'x"', b'"box":[1,2]')
+
+
+def test_columns_are_a_sequence_of_undecoded_annotations_and_are_stored_like_one():
+    columns = Columns("box", ("a1", "a2", "a3"), ("x", "y", None), (b'"box":[1,2]', b'"box":[3,4]', b'"box":[5,6]'))
+    assert list(columns) == [columns[0], columns[1], columns[2]]
+    assert list(columns[1:]) == [Undecoded("box", "a2", "y", b'"box":[3,4]'), columns[2]]
+    assert Codec({}).encode(columns) == Codec({}).encode(list(columns))
+    assert list(columns.relabelled(["z", None, "x"])) == [
+        Undecoded("box", "a1", "z", b'"box":[1,2]'),
+        Undecoded("box", "a3", "x", b'"box":[5,6]'),
+    ]
+    assert Codec({}).encode(columns.relabelled([None] * 3)) == b"[]"
+    with pytest.raises(RecordError, match="id of its own"):
+        Codec({}).encode(Columns("box", ("a1", "a1"), ("x", "y"), columns.fields[:2]))
 
 
 @pytest.mark.parametrize(("fields", "words"), [(b'"box":[1,\n2]', "several lines"), (b"", "no fields")])

@@ -198,10 +198,11 @@ def test_candidates_take_turns_and_one_is_taken_as_it_is():
     for _ in range(4):
         it.do("cycle")
         names.append(it.selected)
-    assert names == ["run3/1", "run2/0", "run2/1", "run3/1"]
+    assert names == ["run3/1", "run2/0", "run2/1", None]
+    it.do("cycle")
     change = it.do("take")
     assert isinstance(change, Change)
-    assert (it.objects, it.selected) == ((Mark(id="a3", label="screw", at=7),), "a3")
+    assert (it.objects, it.selected) == ((Mark(id="a3", label="screw", score=0.9, at=7),), "a3")
     it.undo(change)
     assert (it.objects, it.selected) == ((), "run3/1")
 

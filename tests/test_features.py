@@ -10,6 +10,7 @@ from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset
 from trainset.core.embedding import all_items, open_embedding
 from trainset.core.files import digest
+from trainset.core.neighbours import QUERIES
 from trainset.core.protocols import Limits
 from trainset.core.registering import add
 from trainset.errors import ConfigError, MediaError, ModelError
@@ -169,6 +170,31 @@ def test_an_interrupted_run_goes_on(notes):
         made(dataset, tick=stop)
     done = made(notes.at())
     assert done.known >= 16 and done.known + done.made == 80
+
+
+def test_neighbours_are_the_same_when_they_were_kept(notes):
+    for n in range(QUERIES + 8):
+        notes.write(f"{n:04}", f"{np.cos(n)} {np.sin(n)}")
+    first, again = (_neighbours(notes.at()) for _ in range(2))
+    (kept,) = (notes.root / ".trainset" / "features").glob("*.near.npz")
+    kept.unlink()
+    assert first == again == _neighbours(notes.at())
+
+
+def _neighbours(dataset):
+    context = TaskContext(dataset, dataset.config.task("kinds"))
+    return {item.key: [n.item for n in near] for item, near in context.neighbours(context.items, 3)}
+
+
+def test_neighbours_among_some_items_are_of_these_alone(notes):
+    for name, text in (("a", "1 0"), ("b", "1 0.1"), ("c", "1 0.2"), ("d", "0 1")):
+        notes.write(name, text)
+    dataset = notes.at()
+    context = TaskContext(dataset, dataset.config.task("kinds"))
+    a, b, c, d = context.items
+    assert [[n.item for n in near] for _, near in context.neighbours([a, b], 2, among=[a, c, d])] == [
+        [c.key, d.key], [c.key, a.key]
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("lost", ["*.f32", "features.sqlite*", "*"])

@@ -165,6 +165,19 @@ def test_pages_are_found_a_stretch_at_a_time(notes, monkeypatch):
 # -- objects --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("order", ["low", "high"])
+def test_the_order_is_one_over_all_lots_and_sets_of_labels(shop, monkeypatch, order):
+    desk = desk_of(shop)
+    expected = {title: tiles(desk, title, order) for title in titles(desk)}
+    for name, size in {"FIRST_LOT": 1, "LOT": 2}.items():
+        monkeypatch.setattr(f"trainset.core.sheets.{name}", size)
+    monkeypatch.setattr("trainset.core.sheets.STRETCH", 1)
+    singly = {title: tiles(desk, title, order) for title in expected}
+    monkeypatch.setattr("trainset.core.sheets.MOST_SETS", 0)
+    assert {title: tiles(desk, title, order) for title in expected} == singly
+    assert {title: sorted(found) for title, found in singly.items()} == {x: sorted(y) for x, y in expected.items()}
+
+
 @pytest.fixture
 def shop(tmp_path):
     """Three pictures with bright squares: two, one, and none, all predicted to be `screw`."""

@@ -40,6 +40,23 @@ def test_a_format_that_fails_to_look_costs_a_line(parts, tmp_path, monkeypatch):
     assert "format voc cannot look at it: ZeroDivisionError" in said.err and "1 item with" in said.out
 
 
+@pytest.mark.parametrize(
+    ("kind", "says"), [("classify:a", "are the folders classes?"), ("box:a", "in no format that is known")]
+)
+def test_folders_that_may_be_no_classes_are_not_taken_for_them(tmp_path, kind, says):
+    trainset("init", "d", "--modality", "vision", "--task", f"kind:{kind}", cwd=tmp_path)
+    for name in ("train/aachen/1.png", "val/ulm/2.png"):
+        picture(tmp_path / "cities" / name)
+    said = trainset("import", "auto", tmp_path / "cities", cwd=tmp_path / "d", code=2)
+    assert says in said.err and not states(tmp_path / "d")
+
+
+def test_what_is_not_taken_by_auto_is_read_by_its_name(tmp_path):
+    trainset("init", "d", "--modality", "vision", "--task", "kind:classify:aachen", cwd=tmp_path)
+    picture(tmp_path / "cities" / "aachen" / "1.png")
+    assert trainset("import", "folder", tmp_path / "cities", "--json", cwd=tmp_path / "d").json()["items"] == 1
+
+
 @pytest.mark.parametrize("name", ["auto", "coco"])
 def test_a_format_that_cannot_answer_the_task_is_refused(tmp_path, name):
     trainset("init", "d", "--modality", "vision", "--task", "kind:classify:a", cwd=tmp_path)
@@ -68,6 +85,16 @@ def test_a_root_with_images_and_labels_gives_those_images_and_no_other_items(tmp
     trainset("init", "d", "--modality", "vision", "--task", "t:box", cwd=tmp_path)
     trainset("import", "voc", tmp_path / "root", cwd=tmp_path / "d")
     assert states(tmp_path / "d") == {"root/images/a.png": "reviewed"}
+
+
+def test_boxes_are_checked_on_the_image_that_is_there_whatever_size_the_file_says(parts, tmp_path):
+    for name, size in (("same.png", (64, 48)), ("smaller.png", (32, 32))):
+        picture(parts / "media" / name, size=size)
+    src = coco(tmp_path / "x.json", images=("same.png",), bbox=[10, 10, 50, 30])
+    assert trainset("import", "coco", src, "--json", cwd=parts).json()["problems"] == []
+    src = coco(tmp_path / "y.json", images=("smaller.png",), bbox=[10, 10, 50, 30])
+    (problem,) = trainset("import", "coco", src, "--json", cwd=parts).json()["problems"]
+    assert "stands out of the image, which is 32×32" in problem["message"]
 
 
 def test_of_many_classes_twenty_are_listed(tmp_path):

@@ -361,7 +361,7 @@ def test_a_file_that_vanishes_while_it_is_read_is_passed_over(items):
     tree = items.index.tree
     files = list(tree.files())
     path.unlink()
-    tree.files = lambda: iter(files)
+    tree.files = lambda *_: iter(files)
     items.index.refresh()
     assert states(items)["n/1"] == "unlabelled"
 

@@ -137,8 +137,8 @@ def test_every_preference_is_documented():
     _, _, yours = page.partition("## Yours alone")
     for key in preferences.Display.__struct_encode_fields__:
         assert f"| `{key}` |" in yours
-    for screen in preferences.Keys.__struct_encode_fields__:
-        assert f"[keys.{screen}]" in yours
+    for field in preferences.Keys.__struct_encode_fields__:
+        assert f"[keys.{field}]" in yours or f"| `{field}` |" in yours
 
 
 def test_the_example_of_the_manual_works_with_the_views_of_images():

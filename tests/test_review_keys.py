@@ -62,7 +62,8 @@ def test_the_grid_has_keys_of_its_own():
 
 
 def test_a_letter_of_another_layout_does_nothing_and_says_so():
-    assert "is another keyboard layout on?" in shown("ф", size=(140, 30))
+    assert "this layout sends ф: switch the layout" in shown("ф", size=(140, 30))
+    assert "this layout sends λ: switch the layout" in grid.after("λ")[1]
     desk = drive(press("ф"), preferences=wanting(accept="ф"))
     assert [record.verdict for record in desk.records] == ["accepted"]
 

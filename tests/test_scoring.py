@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainset.core.model import Class
+from trainset.core.picked_desk import PickedDesk
+from trainset.core.queue import Entry
 from trainset.core.scoring import FEWEST, Judged, Scoring
+from trainset.workspace import Workspace
 
 from .command import trainset
 from .test_commands import correct, picture
@@ -183,3 +186,41 @@ def test_a_run_that_does_not_exist_is_an_error_that_lists_those_that_do(outlined
 
 def test_a_split_that_nobody_reviewed_is_an_error(outlined):
     assert "nobody has reviewed items" in trainset("score", "good", "--split", "bogus", cwd=outlined, code=2).err
+
+
+def test_items_on_which_two_runs_differ_are_reviewed_in_that_order(outlined, monkeypatch):
+    seen = []
+
+    def look(desk, make_view, context, **options):
+        for entry in desk.queue():
+            item = desk.item(entry.key)
+            seen.append((entry.key, entry.priority, desk.versions(item), desk.why(item)))
+        return 0
+
+    monkeypatch.setattr("trainset.tui.run_review", look)
+    differences = trainset("score", "good", "blind", "--split", "all", "--json", cwd=outlined).json()["differences"]
+    trainset("score", "good", "blind", "--split", "all", "--review", "--reviewer", "ana", cwd=outlined)
+    assert [key for key, *_ in seen] == [d["key"] for d in differences]
+    _, priority, versions, why = seen[0]
+    assert priority == 1.0 and len(versions["decided"]) == 1
+    assert why[0].startswith("good ") and "finds 1 of 1; blind " in why[0] and why[0].endswith("finds 0 of 1")
+
+
+def test_runs_that_do_equally_well_leave_nothing_to_review(outlined):
+    ran = trainset("score", "good", "good", "--split", "all", "--review", "--reviewer", "ana", cwd=outlined)
+    assert "equally well on each of 6 items" in ran.err
+
+
+def test_a_review_of_differences_needs_two_runs(outlined):
+    assert "RUN_A RUN_B --review" in trainset("score", "good", "--review", cwd=outlined, code=2).err
+
+
+def test_what_was_picked_and_is_decided_blind_tells_nothing_of_it(outlined):
+    with Workspace().open(outlined) as opened:
+        task = opened.config.task("parts")
+        desk = PickedDesk(
+            opened, task, "bob", [Entry("media/p0.png", 1.0, "A finds it")], splits=("train", "val", "test")
+        )
+        item = desk.item("media/p0.png")
+        assert desk.versions(item) == {"new": ()} and "A finds it" not in desk.why(item)
+        desk.close()

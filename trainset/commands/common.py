@@ -41,9 +41,9 @@ def workspace() -> Workspace:
 
 
 @contextmanager
-def dataset(revision: str | None = None) -> Iterator[Dataset]:
-    """The dataset around the present folder."""
-    with workspace().open(Path.cwd(), revision) as opened:
+def dataset(revision: str | None = None, plugins: Workspace | None = None) -> Iterator[Dataset]:
+    """The dataset around the present folder, with `plugins` where they are known already."""
+    with (plugins or workspace()).open(Path.cwd(), revision) as opened:
         for recovered in opened.recovered:
             say(
                 f"brought back {recovered.records} record(s) that Git had removed: {recovered.path.relative_to(opened.root)}"

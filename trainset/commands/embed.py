@@ -7,6 +7,7 @@ import time
 import click
 
 from trainset.commands.common import dataset, json_option, plural, progress, say, show, show_json, table
+from trainset.core.allocator import keep_freed_memory
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset
 from trainset.core.embedding import Embedding, Progress, all_items, open_embedding
@@ -41,6 +42,7 @@ def embed(name: str) -> None:
 
 def run(opened: Dataset, embedding: Embedding, *, again: bool = False) -> Progress:
     """Make what is missing, with a bar; what was done so far stays also when it is interrupted."""
+    keep_freed_memory()
     started = time.monotonic()
     with progress(f"embedding by {embedding.name}", len(opened)) as bar:
         seen = 0

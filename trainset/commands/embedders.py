@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,13 @@ _LIKELY = 0.4
 """How sure an embedder has to be of a file that nobody said it is for."""
 
 
-def embeds(registry: Registry, opened: Dataset, path: Path, task_name: str | None) -> bool:
-    """Whether a file is an embedder rather than a model for the task that is meant, if any is."""
-    found = max((r.confidence for _, r in _recognised(registry, opened, path)), default=0.0)
+Known = Sequence[tuple[EmbedderSpec, Recognition]]
+"""The embedders that recognise a file."""
+
+
+def embeds(registry: Registry, opened: Dataset, known: Known, path: Path, task_name: str | None) -> bool:
+    """Whether a file is one of the embedders that recognise it rather than a model for the task that is meant, if any is."""
+    found = max((r.confidence for _, r in known), default=0.0)
     if found < _LIKELY:
         return False
     tasks = opened.config.tasks
@@ -37,12 +41,18 @@ def embeds(registry: Registry, opened: Dataset, path: Path, task_name: str | Non
 
 
 def add_embedder(
-    registry: Registry, opened: Dataset, path: Path, name: str | None, wanted: str | None, settings: Sequence[str]
+    registry: Registry,
+    opened: Dataset,
+    known: Known,
+    path: Path,
+    name: str | None,
+    wanted: str | None,
+    settings: Sequence[str],
 ) -> None:
     """Write an embedder to `trainset.toml`, and say what it is and how that shows."""
     from trainset.onnx import model_digest
 
-    spec, found = _best(registry, opened, path, wanted)
+    spec, found = _best(registry, opened, known, path, wanted)
     chosen = merged(found.settings, settings)
     check_answered(path, found, chosen)
     label = name or path.stem
@@ -64,14 +74,15 @@ def add_embedder(
     say(f"next: trainset embed --embedder {label}")
 
 
-def _recognised(registry: Registry, opened: Dataset, path: Path) -> Iterator[tuple[EmbedderSpec, Recognition]]:
-    for spec in registry.all(EmbedderSpec, opened.config.dataset.modality):
-        if spec.recognise and (found := load(spec.recognise)(path)) is not None:
-            yield spec, found
+def recognised(registry: Registry, opened: Dataset, path: Path) -> Known:
+    """The embedders that recognise a file."""
+    specs = registry.all(EmbedderSpec, opened.config.dataset.modality)
+    return [(s, found) for s in specs if s.recognise and (found := load(s.recognise)(path)) is not None]
 
 
-def _best(registry: Registry, opened: Dataset, path: Path, wanted: str | None) -> tuple[EmbedderSpec, Recognition]:
-    known = list(_recognised(registry, opened, path))
+def _best(
+    registry: Registry, opened: Dataset, known: Known, path: Path, wanted: str | None
+) -> tuple[EmbedderSpec, Recognition]:
     if wanted is not None:
         spec = registry.get(EmbedderSpec, wanted, opened.config.dataset.modality)
         known = [(s, r) for s, r in known if s is spec]

@@ -84,7 +84,7 @@ def choose(registry: Registry, opened: Dataset, task: Task, name: str, src: Path
         spec = registry.get(FormatSpec, name, modality)
         if spec.importer is None:
             raise UsageError(f"format {name!r} can only be written")
-        if spec.carries and tag not in spec.carries:
+        if not _holds(spec, tag):
             raise UsageError(
                 f"format {name!r} holds {' and '.join(spec.carries)}, and task {task.name!r} asks for {tag}",
                 hint="name another task with --task",
@@ -92,11 +92,12 @@ def choose(registry: Registry, opened: Dataset, task: Task, name: str, src: Path
         return spec, load(spec.importer)()
     specs = [s for s in registry.all(FormatSpec, modality) if s.importer]
     found = [one for spec in specs if (one := _recognised(spec, src)) is not None]
+    found = [one for one in found if _holds(one.spec, tag) or not one.recognition.questions]
     if not found:
         raise UsageError(f"{src} is in no format that is known", hint=f"name one: {', '.join(s.name for s in specs)}")
     surest = max(one.recognition.confidence for one in found)
     likely = [one for one in found if one.recognition.confidence == surest]
-    best = [one for one in likely if not one.spec.carries or tag in one.spec.carries]
+    best = [one for one in likely if _holds(one.spec, tag)]
     if not best:
         raise UsageError(
             f"{src} is {_words(likely)}, which holds no {tag}: that is what task {task.name!r} asks for",
@@ -104,8 +105,17 @@ def choose(registry: Registry, opened: Dataset, task: Task, name: str, src: Path
         )
     if len(best) > 1:
         raise UsageError(f"{src} may be {_words(best)}", hint="name the format instead of auto")
+    if asked := best[0].recognition.questions:
+        raise UsageError(
+            f"{src} may be {_words(best)}, but {visible(asked[0].text)}",
+            hint=f"`trainset import {best[0].spec.name} {src}` says yes; known formats: {', '.join(s.name for s in specs)}",
+        )
     say(f"{best[0].spec.name}: {visible('; '.join(best[0].recognition.evidence))}")
     return best[0].spec, best[0].importer
+
+
+def _holds(spec: FormatSpec, tag: str) -> bool:
+    return not spec.carries or tag in spec.carries
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from trainset.commands.common import dataset, plural, say, show, table, task_of, task_option, workspace
-from trainset.commands.embedders import add_embedder, embeds
+from trainset.commands.embedders import add_embedder, embeds, recognised
 from trainset.commands.given import check_answered, merged
 from trainset.commands.trying import try_
 from trainset.core.config import editing
@@ -63,11 +63,10 @@ def add(path: Path, task_name: str | None, name: str | None, prelabeler: str | N
 
     registry = workspace().registry
     with dataset() as opened:
-        if embedder or (
-            not (prelabeler or prompts or score is not None or classes_by or mapped)
-            and embeds(registry, opened, path, task_name)
-        ):
-            add_embedder(registry, opened, path, name, embedder, settings)
+        of_a_task = prelabeler or prompts or score is not None or classes_by or mapped
+        known = recognised(registry, opened, path) if embedder or not of_a_task else ()
+        if embedder or embeds(registry, opened, known, path, task_name):
+            add_embedder(registry, opened, known, path, name, embedder, settings)
             return
         task = task_of(opened, task_name)
         info = inspect(path)

@@ -13,6 +13,7 @@ import click
 from trainset.commands.common import dataset, plural, progress, say, show, task_of, task_option, workspace, yes_option
 from trainset.commands.given import merged
 from trainset.commands.route import route_and_report
+from trainset.core.allocator import keep_freed_memory
 from trainset.core.config import ModelConfig
 from trainset.core.dataset import Dataset
 from trainset.core.engine import Engine, Job, Progress
@@ -36,11 +37,11 @@ def prelabel(task_name: str | None, model_name: str | None, limit: int | None, d
 
     An interrupted run goes on where it stopped. Without a model, an algorithm that needs none makes proposals.
     """
-    registry = workspace().registry
-    with dataset() as opened:
+    plugins = workspace()
+    with dataset(plugins=plugins) as opened:
         task = task_of(opened, task_name)
         Router(opened, task).check()  # before the model runs for hours, not after
-        job = make_job(registry, opened, task, model_name)
+        job = make_job(plugins.registry, opened, task, model_name)
         engine = Engine(opened, job, opened.config.engine.workers)
         providers = ", ".join(job.labeller.providers())
         say(f"model {job.model} ({job.prelabeler}){f' on {providers}' if providers else ''}")
@@ -55,6 +56,7 @@ def prelabel(task_name: str | None, model_name: str | None, limit: int | None, d
 
 def run(engine: Engine, limit: int | None = None) -> Progress:
     """Run with a bar; what was done so far is on disk also when it is interrupted."""
+    keep_freed_memory()
     total = engine.count(engine.resumable(), limit)
     with progress("pre-labelling", total) as bar:
         seen = 0

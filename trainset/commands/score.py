@@ -14,16 +14,21 @@ from trainset.commands.common import (
     json_option,
     plural,
     progress,
+    reviewer_option,
     say,
     show,
     show_json,
     table,
     task_of,
     task_option,
+    workspace,
 )
+from trainset.commands.review import open_screen, reviewing
 from trainset.core.judging import Judging, run_named
 from trainset.core.model import Task
+from trainset.core.queue import Entry
 from trainset.core.scoring import RESAMPLES, Figure, LabelScore, Result, Scoring
+from trainset.errors import UsageError
 
 _SHOWN = 20
 
@@ -38,25 +43,45 @@ _SHOWN = 20
 @click.option(
     "--above", type=click.FloatRange(0, 1), metavar="X", help="The similarity of a hit; else the task's agree-above."
 )
+@click.option("--review", is_flag=True, help="Review the items on which the two runs differ most, in this order.")
+@reviewer_option
 @json_option
 def score(
-    run_a: str, run_b: str | None, task_name: str | None, split: str | None, above: float | None, as_json: bool
+    run_a: str,
+    run_b: str | None,
+    task_name: str | None,
+    split: str | None,
+    above: float | None,
+    review: bool,
+    reviewer: str | None,
+    as_json: bool,
 ) -> None:
     """Score a run, or compare two, against what people decided.
 
     A run is named by the last characters of its id, as `status` shows them, or by its model, for the model's latest run.
     """
+    if review and (run_b is None or as_json):
+        raise UsageError("--review shows on which items two runs differ", hint="trainset score RUN_A RUN_B --review")
+    registry = workspace().registry
     with dataset() as opened:
         task = task_of(opened, task_name)
         runs = [run_named(opened, task, name) for name in (run_a, run_b) if name is not None]
         judging = Judging(opened, task, runs, split)
-        scoring = Scoring(len(runs), task.agree_above if above is None else above)
+        called = [f"{run.model} {run.id[-6:]}" for run in runs]
+        scoring = Scoring(len(runs), task.agree_above if above is None else above, called if review else ("A", "B"))
         with progress("scoring", judging.total) as bar:
             for judged in judging:
                 scoring.add(judged)
                 bar.update(1)
+        if review:
+            picked = [Entry(d.key, abs(d.f1[1] - d.f1[0]), d.reason) for d in scoring.differences()]
+            if picked:
+                code = open_screen(registry, opened, task, reviewing(opened, reviewer), picked=picked)
+                click.get_current_context().exit(code)
+            say(f"{' and '.join(called)} do equally well on each of {plural(scoring.items, 'item')}")
+            return
         result = scoring.result(task.seed)
-    names = [f"{letter}: {run.model} {run.id[-6:]}" for letter, run in zip("AB", runs, strict=False)]
+    names = [f"{letter}: {name}" for letter, name in zip("AB", called, strict=False)]
     if as_json:
         show_json(_told(names, judging, scoring, result))
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -21,10 +21,13 @@ from trainset.commands.common import (
     where_option,
 )
 from trainset.commands.common import show as echo
+from trainset.core.assigning import Assignment
 from trainset.core.dataset import WAITING, Dataset, Row
 from trainset.core.desk import history
 from trainset.core.disputes import answers_of
 from trainset.core.files import chunks, visible
+from trainset.core.forgetting import left
+from trainset.core.home import reasons
 from trainset.core.model import Annotation, Opaque, Task
 from trainset.core.routing import Router
 from trainset.errors import RecordError
@@ -76,6 +79,8 @@ def status(task_name: str | None, as_json: bool) -> None:
         unpushed = summary["git"]["unpushed"]
         pushed = "no upstream branch" if unpushed is None else f"{plural(unpushed, 'commit')} not pushed"
         echo(f"\n{plural(loose, 'decision')} not committed, {pushed}")
+        if count := left(opened):
+            echo(f"{plural(count, 'record')} on forgotten items came in: `trainset forget` clears them")
         if summary["git"]["under_way"]:
             say(f"a {summary['git']['under_way']} is under way")
 
@@ -83,19 +88,7 @@ def status(task_name: str | None, as_json: bool) -> None:
 def _task(opened: Dataset, task: Task) -> dict[str, Any]:
     counts = opened.counts(task)
     db = opened.index.db
-    waiting = "(" + ",".join(f"'{s}'" for s in WAITING) + ")"
-    reasons = dict(db.execute(
-        f"SELECT n.rule, count(DISTINCT n.item) FROM finding n JOIN state s ON s.task=n.task AND s.item=n.item WHERE n.task=? AND s.state IN {waiting} "
-        "GROUP BY n.rule", (task.name,)))  # fmt: skip
-    unasked: dict[str, int] = {}
-    for raw, state, n in db.execute(
-        "SELECT reasons, state, count(*) FROM state WHERE task=? AND reasons<>'[]' GROUP BY reasons, state",
-        (task.name,),
-    ):
-        told = unasked if state == "excluded" else reasons
-        for reason in msgspec.json.decode(raw):
-            name = reason.partition(":")[0]
-            told[name] = told.get(name, 0) + n
+    found, assignment = reasons(opened, task), Assignment(opened, task)
     orphaned = db.execute(
         "SELECT sum(json_array_length(orphans)) FROM asked WHERE task=? AND orphans<>''", (task.name,)
     ).fetchone()[0]
@@ -107,14 +100,26 @@ def _task(opened: Dataset, task: Task) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "type": task.type,
-        **({"on": task.on, "unasked": unasked, "orphaned": orphaned or 0} if task.on else {}),
+        **({"on": task.on, "unasked": found.unasked, "orphaned": orphaned or 0} if task.on else {}),
         "labels": len(task.active),
         "states": {s: counts[s] for s in ORDER if s in counts},
         "waiting": sum(counts.get(s, 0) for s in WAITING),  # type: ignore[call-overload]
-        "reasons": dict(sorted(reasons.items(), key=lambda r: (-r[1], r[0]))),
+        "reasons": found.waiting,
+        **({"assigned": assignment.loads()} if task.assign else {}),
+        "lacking": assignment.lacking(),
+        "contradictions": list(opened.changes(task).contradictions()),
         "routed": Router(opened, task).current(),
         "runs": runs,
     }
+
+
+def assigned(told: Mapping[str, Any]) -> Iterator[str]:
+    """What waits for each of those who share a task, and what is for all since nobody has the skill, in words."""
+    for load in told.get("assigned", ()):
+        twice = f", {load.twice:,} of them with a second reviewer" if load.twice else ""
+        yield f"{load.reviewer}: {waiting(load.waiting).removesuffix(' for a person')}{twice}"
+    for skill in told["lacking"]:
+        yield f"nobody has the skill {skill}: what rules send to it is for all"
 
 
 def _echo(task: Task, told: dict[str, Any]) -> None:
@@ -125,6 +130,8 @@ def _echo(task: Task, told: dict[str, Any]) -> None:
     echo(f"  {waiting(told['waiting'])}" + (":" if told["reasons"] else ""))
     for line in table(told["reasons"].items(), "    "):
         echo(line)
+    for line in assigned(told):
+        echo(f"  {line}")
     for reason, count in told.get("unasked", {}).items():
         echo(f"  {plural(count, 'item')} not asked about: {reason}")
     if told.get("orphaned"):
@@ -132,6 +139,8 @@ def _echo(task: Task, told: dict[str, Any]) -> None:
     for run in told["runs"]:
         failed = f", {run['failed']:,} failed" if run["failed"] else ""
         echo(f"  run {run['run'][-6:]} of {run['model']}: {plural(run['items'], 'item')}{failed}")
+    for text in told["contradictions"]:
+        say(f"{text}; `trainset task rename-label {task.name}` settles it")
     if not told["routed"] and told["runs"]:
         say(f"the reasons are not those of the present rules and runs: `trainset route --task {task.name}` finds them")
 
@@ -157,6 +166,7 @@ def show(item: str, task_name: str | None, as_json: bool) -> None:
             row = opened.row(item, task)
             told["tasks"][task.name] = {
                 **next(_rows(opened, task, [row])),
+                **({"assigned": Assignment(opened, task).readers(row.number, found)} if task.assign else {}),
                 "annotations": _stored(item, opened.answer, task, row) or [],
                 "proposal": _stored(item, opened.proposal, task, row),
                 "rivals": {who: _plain(said) for who, said in answers_of(opened, task, row).items()}
@@ -176,6 +186,8 @@ def show(item: str, task_name: str | None, as_json: bool) -> None:
             echo(f"\n{name}: {t['state']}{' by ' + ', '.join(t['decided_by']) if t['decided_by'] else ''}")
             for reason in t["reasons"]:
                 echo(f"  why: {reason}")
+            if names := t.get("assigned"):
+                echo(f"  for {' and '.join(names)}{', each by themselves' if len(names) > 1 else ''}")
             shown = dict(t["rivals"]) or (
                 {"answer": t["annotations"]} if t["annotations"] else {"proposal": t["proposal"] or []}
             )
@@ -221,7 +233,7 @@ def _rows(opened: Dataset, task: Task, rows: Sequence[Row]) -> Iterator[dict[str
     """Where items stand, as JSON has it; the rules that found something of them are asked for together."""
     rules: dict[int, list[str]] = {}
     for number, rule in opened.index.db.execute(
-        f"SELECT DISTINCT item, rule FROM finding WHERE task=? AND item IN ({','.join('?' * len(rows))}) ORDER BY rule",
+        f"SELECT DISTINCT item, rule FROM finding INDEXED BY finding_item WHERE task=? AND item IN ({','.join('?' * len(rows))}) ORDER BY rule",
         (task.name, *(row.number for row in rows)),
     ):
         rules.setdefault(number, []).append(rule)

@@ -6,7 +6,7 @@ from trainset.core.keys import CORE_KEYS
 from trainset.core.protocols import Key
 
 _KEPT = ("N", "f", "s", "u", "U", "n", "p", "pagedown", "pageup", "semicolon", "g", "slash", "o", "m", "F", "plus",
-         "equals_sign", "minus", "shift+left", "shift+right", "shift+up", "shift+down", "question_mark", "q")  # fmt: skip
+         "equals_sign", "minus", "shift+left", "shift+right", "shift+up", "shift+down", "question_mark", "Q", "home", "q")  # fmt: skip
 
 ADJUDICATE_KEYS: tuple[Key, ...] = (
     *(Key(str(n), "take", f"version {n} is right, all of it", n - 1) for n in range(1, 10)),

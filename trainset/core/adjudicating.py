@@ -11,14 +11,15 @@ from typing import Any, cast
 
 from trainset.core.comparing import COLORS, Difference, headline, mark, sides_in_words
 from trainset.core.contrast import Pane, together
+from trainset.core.drafts import Draft
 from trainset.core.merging import Merge, Pick
 from trainset.core.model import Annotation, AttributeValue, Item
 from trainset.core.protocols import Change, Context, Effect, Key, View
 from trainset.core.queue import Queue
-from trainset.core.reviewing import RivalDesk
+from trainset.core.reviewing import Keeping, RivalDesk
 from trainset.core.scene import Line, Point, Rect, Scene, Size, Viewport
 from trainset.core.session import Session
-from trainset.core.sitting import Notice, missing_attribute
+from trainset.core.sitting import Notice, Sitting, missing_attribute
 
 _MARGIN = 0.75
 """What is shown around a difference that is looked at closely, as a share of its longer side, on each side."""
@@ -123,6 +124,8 @@ class MergeView:
                 return self._pick(frozenset())
             case "unpick":
                 return self._pick(None)
+            case "point" if at is not None:
+                return self._point(argument, at)
             case "zoom-object":
                 place = self.place()
                 return Effect(message="this has no place to zoom to") if place is None else Effect(region=_about(place))
@@ -168,6 +171,22 @@ class MergeView:
             return None
         return self._change(f"{_picked(pick, current)} {headline(current, self.merge.rivals, self._task)}",
                             self.merge.pick(self.at, pick))  # fmt: skip
+
+    def _point(self, n: int, at: Point) -> Change | Effect | None:
+        """Take a version's word on the object that its own view finds there; pointed at again, leave it open."""
+        view = self.panes[n].view
+        view.do("select", None, None)
+        for command in ("press", "release"):
+            if isinstance(done := view.do(command, at), Change):
+                view.undo(done)
+        chosen = next((line.id for line in view.lines() if line.selected), None)
+        sides = (d.sides[n] if d.sides else None for d in self.merge.differences)
+        found = next((i for i, side in enumerate(sides) if side and side.id == chosen), None)
+        self.go(self.at if found is None else found)
+        if found is None or not self.merge.differences[found].facets:
+            return Effect()
+        pick = frozenset((n,))
+        return self._pick(None if self.merge.picks[found] == pick else pick)
 
     def _model(self) -> Effect:
         rivals = self._desk.rivals(self._item, model=not self.with_model)
@@ -301,6 +320,27 @@ class AdjudicationSession(Session):
         """Let the decision that stands stand: there is nothing left to do here."""
         self.sitting = None
         self.notice = Notice("your decision stands")
+
+    # -- what outlives the session --------------------------------------------------------------------------
+
+    def _keep(self, desk: Keeping, sitting: Sitting) -> None:
+        """What was edited by hand; picks are quickly made again."""
+        view = self.comparison
+        if view is not None and view.merge.draft is not None:
+            desk.keep_draft(sitting.item, view.merge.annotations, view.merge.attributes, sitting.aside.note)
+        else:
+            desk.drop_draft(sitting.item.key)
+
+    def drafts(self) -> Sequence[Draft]:
+        """Those of items that are in dispute."""
+        return [draft for draft in super().drafts() if self._queue.place(draft.item.key) is not None]
+
+    def _go_on(self, sitting: Sitting, draft: Draft) -> None:
+        beside = self.notice.text
+        self.command("by-hand", (draft.annotations, draft.attributes))
+        self.comment(draft.note or "")
+        sitting.kept = sitting.steps[-1]
+        self.notice = Notice(" · ".join(filter(None, ("your edit is taken up", draft.changed, beside))))
 
     # -- by hand --------------------------------------------------------------------------------------------
 

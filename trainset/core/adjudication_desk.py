@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from trainset.core.desk import ReviewDesk
 from trainset.core.disputes import proposal_of, rivals_of
 from trainset.core.files import chunks
 from trainset.core.model import Annotation, Item, Task
+from trainset.core.pace import Way
+from trainset.core.queue import Queue
 
 _AT_A_TIME = 500
 
@@ -41,6 +44,8 @@ class Disputes(Backlog):
 class AdjudicationDesk(ReviewDesk):
     """The `RivalDesk` of one reviewer on one task."""
 
+    way: ClassVar[Way] = "adjudicate"
+
     def __init__(self, dataset: Dataset, task: Task, handle: str, where: str = "") -> None:
         super().__init__(dataset, task, handle, where)
         self._opened: dict[str, Row] = {}
@@ -51,7 +56,7 @@ class AdjudicationDesk(ReviewDesk):
         self._opened[item.key] = self._shown[item.key]
         return found
 
-    def queue(self) -> Backlog:
+    def queue(self) -> Queue:
         """What is in dispute (and `where` names), most urgent first."""
         return Disputes(self._dataset, self.task, self._where)
 

@@ -11,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainset.core.adjudication_desk import AdjudicationDesk
+from trainset.core.assigning import recorded
+from trainset.core.assisting import Hint
 from trainset.core.backlog import Backlog, numbers
 from trainset.core.comparing import Rival
 from trainset.core.dataset import Dataset, Row
 from trainset.core.deciding import Besides
+from trainset.core.listing import Glance
 from trainset.core.model import Annotation, AttributeValue, Item, Task, Verdict
+from trainset.core.queue import Queue
 
 _OPEN = ("unlabelled", "predicted", "auto-accepted", "rejected", "stale", "reviewed")
 """States that can be decided without a look at what was said; a flag, a dispute, a part wants to be seen."""
@@ -34,6 +38,8 @@ class BlindDesk(AdjudicationDesk):
     """The desk of a reviewer who is shown items of these splits, or with `audit` whatever was drawn for an audit, without
     what is known of them, once: who has recorded anything on an item before sees all of it."""
 
+    way = "item"
+
     def __init__(
         self,
         dataset: Dataset,
@@ -48,9 +54,9 @@ class BlindDesk(AdjudicationDesk):
         self._splits, self._audit = splits, audit
         self._hidden: set[str] = set()
 
-    def queue(self) -> Backlog:
+    def queue(self) -> Queue:
         """What waits, or with `audit` what was drawn of it."""
-        return (Drawn if self._audit else Backlog)(self._dataset, self.task, self._where)
+        return (Drawn if self._audit else Backlog)(self._dataset, self.task, self._where, self.reviewer)
 
     def blind(self, item: Item) -> str:
         """Why an item is to be decided blind, in words; "" where it is not."""
@@ -63,11 +69,7 @@ class BlindDesk(AdjudicationDesk):
 
     def _has_recorded(self, row: Row) -> bool:
         """Whether the reviewer has said anything of an item, were it taken back since: they may have seen it all then."""
-        found = self._dataset.index.db.execute(
-            "SELECT 1 FROM decision d JOIN file f ON f.id=d.file WHERE d.item=? AND d.task=? AND f.reviewer=? LIMIT 1",
-            (row.number, self.task.name, self.reviewer),
-        )
-        return found.fetchone() is not None
+        return bool(recorded(self._dataset, self.task, row.number, self.reviewer))
 
     def versions(self, item: Item) -> Mapping[str, Sequence[Annotation]]:
         """Nothing where it is to be decided blind."""
@@ -87,6 +89,10 @@ class BlindDesk(AdjudicationDesk):
         named = (name for rid, d in asking if d.verdict in ("rejected", "reopened") for name in (rid, *d.on))
         return tuple(sorted(set(named)))
 
+    def hints(self, item: Item, taken: Collection[str]) -> Mapping[str, Hint]:
+        """Nothing where it is decided blind."""
+        return {} if item.key in self._hidden else super().hints(item, taken)
+
     def item_attributes(self, item: Item) -> Mapping[str, AttributeValue]:
         """None where it is decided blind."""
         return {} if item.key in self._hidden else super().item_attributes(item)
@@ -96,6 +102,14 @@ class BlindDesk(AdjudicationDesk):
         if item.key in self._hidden:
             return [f"blind ({self.blind(item)}): what is known of it is shown once you have decided"]
         return super().why(item)
+
+    def glances(self, keys: Sequence[str]) -> dict[str, Glance]:
+        """Nothing but that it is decided blind, where it is."""
+        found = super().glances(keys)
+        for key in found:
+            if why := self.blind(self._dataset.item(key)):
+                found[key] = Glance("blind", None, (why,), open=False)
+        return found
 
     def history(self, item: Item) -> Sequence[str]:
         """Nothing where it is decided blind."""

@@ -32,7 +32,7 @@ class Numbered:
 
 def cases(dataset: Dataset, task: Task) -> Iterator[Numbered]:
     """Every item that waits for a person or was accepted by a rule, with the proposal that is shown for it."""
-    index, decode = dataset.index, dataset.codec.decode
+    index = dataset.index
     paths = dict(index.db.execute("SELECT id, path FROM file"))
     rows = index.db.execute(
         "SELECT i.id, i.file, i.offset, i.length, s.state, s.reasons, s.run, s.human, p.file, p.offset, p.length, "
@@ -47,7 +47,8 @@ def cases(dataset: Dataset, task: Task) -> Iterator[Numbered]:
         before = number
         annotations = None
         if part is not None:
-            annotations = decode(_prediction.decode(index.record_bytes(paths[part], place, size)).annotations)
+            stored = _prediction.decode(index.record_bytes(paths[part], place, size)).annotations
+            annotations = dataset.proposed(run, stored)
             if objects is not None:
                 there = json.loads(objects)
                 annotations = tuple(a for a in annotations if a.id in there)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import lru_cache, reduce
-from itertools import chain
+from itertools import chain, repeat
 from operator import or_
 from typing import Any, Protocol, TypeVar
 
@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import Raw
 
-from trainset.core.model import Annotation, AttributeValue, Opaque, Undecoded
+from trainset.core.model import Annotation, AttributeValue, Columns, Opaque, Undecoded
 from trainset.errors import RecordError
 
 Some = TypeVar("Some", bound=Annotation | Undecoded)
@@ -111,16 +111,16 @@ class Codec:
 
         RecordError for a number that is not finite, for what JSON cannot hold, or for an id used twice.
         """
-        ids = [a.id for a in annotations]
+        ids = annotations.ids if isinstance(annotations, Columns) else [a.id for a in annotations]
         if len(set(ids)) != len(ids) or "" in ids:
             raise RecordError("every annotation of a record needs an id of its own")
-        kinds = set(map(type, annotations))
-        encoded = _joined(annotations) if kinds == {Undecoded} else self._encoded(annotations, kinds)
+        encoded = _joined(annotations) if isinstance(annotations, Columns) else self._encoded(annotations)
         if b"\n" in encoded:
             raise RecordError("an annotation holds JSON of several lines")
         return encoded
 
-    def _encoded(self, annotations: Sequence[Annotation | Undecoded], kinds: Set[type]) -> bytes:
+    def _encoded(self, annotations: Sequence[Annotation | Undecoded]) -> bytes:
+        kinds = set(map(type, annotations))
         stored = [_raw(a) for a in annotations] if kinds & {Opaque, Undecoded} else annotations
         try:
             encoded = msgspec.json.encode(stored, enc_hook=_plain)
@@ -149,16 +149,20 @@ class Codec:
 def _raw(annotation: Annotation | Undecoded) -> Any:
     if isinstance(annotation, Opaque):
         return annotation.raw
-    return Raw(_joined([annotation])[1:-1]) if isinstance(annotation, Undecoded) else annotation
+    if isinstance(annotation, Undecoded):
+        one = annotation
+        return Raw(_joined(Columns(one.tag, (one.id,), (one.label,), (one.fields,)))[1:-1])
+    return annotation
 
 
-def _joined(annotations: Sequence[Any]) -> bytes:
+def _joined(annotations: Columns) -> bytes:
     """Undecoded annotations as a JSON array."""
-    fields = [a.fields for a in annotations]
-    if not all(fields):
+    if not annotations.fields:
+        return b"[]"
+    if not all(annotations.fields):
         raise RecordError("an undecoded annotation has no fields")
-    openings = map(_opening, [a.tag for a in annotations], [a.id for a in annotations], [a.label for a in annotations])
-    return b"[%b}]" % b"".join(chain.from_iterable(zip(openings, fields, strict=True)))[2:]
+    openings = map(_opening, repeat(annotations.tag), annotations.ids, annotations.labels)
+    return b"[%b}]" % b"".join(chain.from_iterable(zip(openings, annotations.fields, strict=True)))[2:]
 
 
 @lru_cache(1 << 16)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import fcntl
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from msgspec import Struct, json
-
 from trainset.core.config import FILE
 from trainset.core.dataset import Dataset
+from trainset.core.forgetting import unused
+from trainset.core.forgotten import keeps, keeps_predictions
 from trainset.core.journal import forget, seal, ulid
 from trainset.core.mending import mend
-from trainset.core.records import UNREADABLE, lines, parse, read_header
+from trainset.core.pace import total
+from trainset.core.tally import Tally
 from trainset.core.tree import FOLDERS
 from trainset.errors import RecordError, TrainsetError
 
@@ -35,7 +35,7 @@ def commit(dataset: Dataset, message: str | None = None) -> Committed | None:
     repository = dataset.repository
     repository.check_ready()
     check_attributes(dataset)
-    folders = ["labels", *_DATASET, "releases"]
+    folders = ["labels", *_DATASET]
     if dataset.config.git.predictions == "git":
         folders.append("predictions")
     try:
@@ -56,12 +56,14 @@ def commit(dataset: Dataset, message: str | None = None) -> Committed | None:
 def _gather(dataset: Dataset, folders: list[str]) -> tuple[list[str], list[Path], list[str]]:
     """What is to be committed, with label files sealed: paths, the label files among them, and what is still growing."""
     paths, written, growing = [], [], []
-    for code, path in dataset.repository.changed(folders):
+    changed = dataset.repository.changed(folders)
+    gone = unused(dataset, [path for code, path in changed if "D" in code])
+    for code, path in changed:
         file = dataset.root / path
         if path.startswith(FOLDERS):
             if code == "AD":  # staged once, never committed, and gone
                 continue
-            if "D" in code and path.startswith("labels/"):
+            if "D" in code and path.startswith("labels/") and path not in gone:
                 raise TrainsetError(
                     f"{path} is committed, but was removed from the tree; label files are never deleted",
                     hint=f"`git checkout HEAD -- {path}` brings it back",
@@ -70,6 +72,9 @@ def _gather(dataset: Dataset, folders: list[str]) -> tuple[list[str], list[Path]
                 growing.append(path)
                 continue
             if "M" in code and code != "AM":
+                if _forgets(dataset, path):
+                    paths.append(path)
+                    continue
                 file = _continued(dataset, path)
             if path.startswith("labels/") and path.endswith(".jsonl"):
                 if not _seal(dataset, file):  # nothing in it was acknowledged
@@ -80,8 +85,9 @@ def _gather(dataset: Dataset, folders: list[str]) -> tuple[list[str], list[Path]
 
 
 def _seal(dataset: Dataset, file: Path) -> bool:
+    told = dataset.config.privacy.pace == "aggregate"
     try:
-        return seal(file)
+        return seal(file, total(dataset.paces, file) if told else None)
     except RecordError as error:
         hint = mend(dataset, file.relative_to(dataset.root).as_posix())
         raise RecordError(error.message, hint=hint or error.hint) from error
@@ -99,6 +105,17 @@ def _continued(dataset: Dataset, path: str) -> Path:
     file.rename(goes_on)
     dataset.repository.restore(path)
     return goes_on
+
+
+def _forgets(dataset: Dataset, path: str) -> bool:
+    """Whether a committed file differs from its commit in what was forgotten alone, or goes on from that; it is sealed."""
+    file, before = dataset.root / path, dataset.repository.committed(path)
+    now = file.read_bytes()
+    if not dataset.forgotten or now.startswith(before):
+        return False
+    if path.startswith("predictions/"):
+        return keeps_predictions(before, now, dataset.forgotten)
+    return path.endswith(".jsonl") and keeps(before, now, dataset.forgotten) and _seal(dataset, file)
 
 
 def _growing(path: Path) -> bool:
@@ -130,34 +147,8 @@ def check_attributes(dataset: Dataset) -> None:
 
 def _message(dataset: Dataset, written: list[Path], paths: list[str]) -> str:
     """What was decided, by whom, in the dataset's words."""
-    decided: Counter[tuple[str, str]] = Counter()
-    verdicts: Counter[str] = Counter()
-    items = runs = 0
-    for path in written:
-        data = path.read_bytes()
-        rows = [line for _, line in lines(data)]
-        header = read_header(rows[0]) if rows else None
-        if header is None:
-            continue
-        records = [r[1] for line in rows[1:] if (r := parse(line)) is not None]
-        if header.kind == "items":
-            items += len(records)
-        elif header.kind == "runs":
-            runs += len(records)
-        elif header.kind == "decisions":
-            decided[header.task or "", header.reviewer or ""] += len(records)
-            verdicts.update(map(_verdict, records))
-    parts = []
-    people = {k: n for k, n in decided.items() if not k[1].startswith("rule.")}
-    if people:
-        who = ", ".join(sorted({reviewer for _, reviewer in people}))
-        parts.append(f"{sum(people.values())} decision(s) by {who}")
-    if sum(decided.values()) > sum(people.values()):
-        parts.append(f"{sum(decided.values()) - sum(people.values())} by rules")
-    if runs:
-        parts.append(f"{runs} item(s) pre-labelled")
-    if items:
-        parts.append(f"{items} item record(s)")
+    tally = Tally.of(path.read_bytes() for path in written)
+    parts = tally.parts
     if not parts:
         parts.append(
             "settings of the dataset"
@@ -165,21 +156,7 @@ def _message(dataset: Dataset, written: list[Path], paths: list[str]) -> str:
             else "label files"
         )
     lines_ = [f"Label {dataset.config.dataset.name}: {', '.join(parts)}"]
-    if decided:
-        lines_ += ["", *(f"{task}: {n} by {reviewer}" for (task, reviewer), n in sorted(decided.items()))]
-        lines_ += [", ".join(f"{n} {verdict}" for verdict, n in verdicts.most_common())]
+    if tally.decided:
+        lines_ += ["", *(f"{task}: {n} by {reviewer}" for (task, reviewer), n in sorted(tally.decided.items()))]
+        lines_ += [", ".join(f"{n} {verdict}" for verdict, n in tally.verdicts.most_common())]
     return "\n".join(lines_)
-
-
-class _Glance(Struct):
-    verdict: str
-
-
-_glance = json.Decoder(_Glance)
-
-
-def _verdict(body: bytes) -> str:
-    try:
-        return _glance.decode(body).verdict
-    except UNREADABLE:
-        return "unreadable"

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from trainset.core.files import digest
-from trainset.core.model import Attribute, Label, RuleConfig, Task, Unit
+from trainset.core.model import Assign, Attribute, Label, RuleConfig, Task, Unit
 from trainset.core.names import check_handle, check_label, check_name
 from trainset.core.settings import Places, typed
 from trainset.errors import ConfigError
@@ -45,6 +45,11 @@ class _Attribute(_Table):
     required: bool = False
 
 
+class _Assign(_Table):
+    reviewers: tuple[str, ...]
+    overlap: Unit = 0.0
+
+
 class _Task(_Table):
     type: str
     labels: dict[str, _Label] = {}
@@ -55,6 +60,7 @@ class _Task(_Table):
     propose: tuple[str, ...] = ()
     rank: str = "uncertain"
     seed: int = 0
+    assign: _Assign | None = None
     agree_above: Unit = 0.5
 
 
@@ -81,10 +87,11 @@ class EmbedderConfig(_Table):
 
 
 class Reviewer(_Table):
-    """A person who decides: a display name, and the e-mail addresses by which Git knows them."""
+    """A person who decides: a display name, the e-mail addresses by which Git knows them, and what they are an expert in."""
 
     name: str = ""
     emails: tuple[str, ...] = ()
+    skills: tuple[str, ...] = ()
 
 
 class DatasetTable(_Table):
@@ -95,9 +102,10 @@ class DatasetTable(_Table):
 
 
 class GitTable(_Table):
-    """What of the dataset is kept in Git."""
+    """What of the dataset is kept in Git, and whether the end of a review shares it with other clones unasked."""
 
     predictions: Literal["git", "local"] = "git"
+    autosync: bool = False
 
 
 class EngineTable(_Table):
@@ -115,6 +123,13 @@ class ReviewTable(_Table):
     blind: tuple[str, ...] = ("test",)
 
 
+class PrivacyTable(_Table):
+    """What label files tell of how fast people decide: nothing, one total for each session's file, or each decision's
+    seconds."""
+
+    pace: Literal["off", "aggregate", "named"] = "aggregate"
+
+
 class _File(_Table):
     dataset: DatasetTable
     sources: dict[str, str] = {}
@@ -127,6 +142,7 @@ class _File(_Table):
     git: GitTable = field(default_factory=GitTable)
     engine: EngineTable = field(default_factory=EngineTable)
     review: ReviewTable = field(default_factory=ReviewTable)
+    privacy: PrivacyTable = field(default_factory=PrivacyTable)
 
 
 class Config(Struct, kw_only=True, frozen=True):
@@ -144,6 +160,7 @@ class Config(Struct, kw_only=True, frozen=True):
     git: GitTable
     engine: EngineTable
     review: ReviewTable
+    privacy: PrivacyTable
     place: Places
 
     def task(self, name: str | None) -> Task:
@@ -190,6 +207,7 @@ def read(text: str, where: str, guidelines: Mapping[str, str] | None = None) -> 
         git=raw.git,
         engine=raw.engine,
         review=raw.review,
+        privacy=raw.privacy,
         place=place,
     )
 
@@ -210,16 +228,21 @@ def _check(raw: _File, place: Places) -> None:
                         ("splits", "split")):  # fmt: skip
         for name in getattr(raw, table):
             check_name(name, what, place(table, name))
-    for handle in raw.reviewers:
+    for handle, reviewer in raw.reviewers.items():
         check_handle(handle, place("reviewers", handle))
+        for skill in reviewer.skills:
+            check_name(skill, "skill", place("reviewers", handle, "skills"))
     if abs(sum(raw.splits.values()) - 1) > 1e-6:
         raise ConfigError(f"{place('splits')}: the shares must sum to 1", hint="such as 0.8, 0.1, 0.1")
     for name, task in raw.tasks.items():
         _check_labels(name, task, place)
         _check_attributes(name, task, place)
         _check_on(name, raw.tasks, place)
+        _check_assign(task.assign, raw.reviewers, place, ("tasks", name, "assign"))
         for rule, settings in task.rules.items():
             check_name(rule, "rule", place("tasks", name, "rules", rule))
+            if "skill" in settings:
+                check_name(str(settings["skill"]), "skill", place("tasks", name, "rules", rule, "skill"))
             _known_labels(task, settings.get("labels", ()), place("tasks", name, "rules", rule, "labels"))
     for name, model in raw.models.items():
         if model.task not in raw.tasks:
@@ -281,6 +304,27 @@ def _check_on(name: str, tasks: Mapping[str, _Task], place: Places) -> None:
                           hint="rename one of the two")  # fmt: skip
 
 
+def _check_assign(assign: _Assign | None, known: Mapping[str, Reviewer], place: Places, where: tuple[str, ...]) -> None:
+    """Those who share a queue are declared, each once, and two answers to an item take two of them."""
+    if assign is None:
+        return
+    listed = place(*where, "reviewers")
+    if not assign.reviewers:
+        raise ConfigError(
+            f"{listed}: nobody is named", hint="`trainset assign --nobody` gives everybody the whole queue"
+        )
+    for handle, times in Counter(assign.reviewers).items():
+        if handle not in known:
+            raise ConfigError(f"{listed}: there is no reviewer {handle!r}",
+                              hint=f"`trainset reviewer add` declares them; there are: {', '.join(known) or 'none'}")  # fmt: skip
+        if times > 1:
+            raise ConfigError(f"{listed}: {handle!r} stands there twice", hint="remove one of them")
+    if assign.overlap and len(assign.reviewers) < 2:
+        raise ConfigError(
+            f"{place(*where, 'overlap')}: two answers to an item take two reviewers", hint="name a second one"
+        )
+
+
 def _known_labels(task: _Task, named: Any, where: str) -> None:
     """Whatever is said of single labels, a table or a list under `labels`, must name labels that there are."""
     unknown = [x for x in named if x not in task.labels] if isinstance(named, Mapping | list | tuple) else []
@@ -296,7 +340,12 @@ def _task(name: str, table: _Task, guidelines: str, options: dict[str, Any]) -> 
         for key, x in table.attributes.items()
     )
     rules = tuple(
-        RuleConfig(name=key, rule=str(x.get("rule", key)), settings={k: v for k, v in x.items() if k != "rule"})
+        RuleConfig(
+            name=key,
+            rule=str(x.get("rule", key)),
+            settings={k: v for k, v in x.items() if k not in ("rule", "skill")},
+            skill=str(x.get("skill", "")),
+        )
         for key, x in table.rules.items()
     )
     meaning = [
@@ -318,6 +367,7 @@ def _task(name: str, table: _Task, guidelines: str, options: dict[str, Any]) -> 
         propose=table.propose,
         rank=table.rank,
         seed=table.seed,
+        assign=Assign(reviewers=table.assign.reviewers, overlap=table.assign.overlap) if table.assign else None,
         agree_above=table.agree_above,
         guidelines=guidelines,
         definition=digest(msgspec.json.encode(meaning)),

@@ -40,6 +40,10 @@ class TaskContext:
             self._counts = self.dataset.label_counts(self.task)
         return self._counts
 
+    def labels(self, items: Sequence[Item]) -> Sequence[Sequence[str]]:
+        """The labels in each item's present answer, or in the proposal where there is no answer."""
+        return self.dataset.labels_of(self.task, [item.key for item in items])
+
     def proposals(self, item: Item) -> Mapping[str, Sequence[Annotation]]:
         """What each run says of an item, the one that is shown first."""
         return self.dataset.predictions(self.task, self._row(item))
@@ -68,7 +72,7 @@ class TaskContext:
         return self.dataset.row(item.key, self.task)
 
     def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
-        """`(len(a), len(b))` in 0..1 by geometry, 0 between different types."""
+        """`(len(a), len(b))` in 0..1 by geometry, 0 between types that are not comparable."""
         return likeness(a, b, item, self._ops)
 
     def extent(self, annotation: Annotation, item: Item) -> Rect | None:
@@ -105,7 +109,7 @@ class TaskContext:
         return self.embedding(embedder).features(items)
 
     def neighbours(
-        self, items: Iterable[Item], count: int, embedder: str = ""
+        self, items: Iterable[Item], count: int, embedder: str = "", among: Iterable[Item] | None = None
     ) -> Iterator[tuple[Item, Sequence[Neighbour]]]:
-        """Each item with the `count` others of the dataset that are most like it, the likest first."""
-        return self.embedding(embedder).neighbours(items, count)
+        """Each item with the `count` others of the dataset, or of those `among`, that are most like it, the likest first."""
+        return self.embedding(embedder).neighbours(items, count, among)

@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from trainset.core import config as configuration
 from trainset.core.blobs import Blobs
 from trainset.core.codec import Codec
-from trainset.core.files import digest
+from trainset.core.files import chunks, digest
+from trainset.core.forgotten import Forgotten, bury, read_forgotten
 from trainset.core.history import Repository
 from trainset.core.index import Index, RunInfo
 from trainset.core.journal import Places, Recovered, Writer, recover
@@ -26,6 +27,7 @@ from trainset.core.kit import Kit
 from trainset.core.machine import Machine
 from trainset.core.matching import equivalent
 from trainset.core.media import DatasetMedia
+from trainset.core.migrations import Migrations, read_migrations
 from trainset.core.model import Annotation, Decision, Header, Item, Prediction, State, Task, Verdict
 from trainset.core.objects import of_part
 from trainset.core.parts import so_far, verdicts
@@ -36,6 +38,7 @@ from trainset.errors import TrainsetError, UsageError
 
 _decision = msgspec.json.Decoder(Decision)
 _prediction = msgspec.json.Decoder(Prediction)
+_NONE = Migrations()
 WAITING = ("unlabelled", "predicted", "partial", "rejected", "stale", "flagged", "disputed")
 """States in which an item waits for a person."""
 
@@ -128,47 +131,82 @@ class DatasetItem:
 
 
 class Dataset:
-    """An open dataset at `root`, or at a revision of it. Use as a context manager, or `close` it."""
+    """An open dataset at `root`, or at a revision of it. Use as a context manager, or `close` it.
 
-    def __init__(self, root: Path, kit: Kit, revision: str | None = None) -> None:
+    `only` are the keys of the items that are looked at, and `known` is the index of the dataset as it is on disk, which
+    spares reading what both have.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        kit: Kit,
+        revision: str | None = None,
+        *,
+        only: Collection[str] | None = None,
+        known: Path | str = "",
+    ) -> None:
         self.root = root.resolve()
         self.kit = kit
         self.repository = Repository(self.root)
         self.machine = Machine(self.repository.machine)
         self.places = Places(self.root / "labels", self.repository.live)
+        self._only, self._known = only, known
         self.commit_id = self.repository.resolve(revision) if revision else None
         self._seen_by_git: tuple[object, frozenset[str]] = (None, frozenset())
-        self.config = self._config()
+        self.tree = self.revision_tree(self.commit_id) if self.commit_id else WorkTree(self.root)
+        self._configure()
         self.media = DatasetMedia(self.root, self.config, self.machine, kit)
         self._open_index()
 
     def reload(self) -> None:
         """Read `trainset.toml` again, after it was edited."""
         self.index.close()
-        self.config = self._config()
+        self._configure()
         self.media = DatasetMedia(self.root, self.config, self.machine, self.kit)
         self._open_index()
 
     def _open_index(self) -> None:
         self.recovered: list[Recovered] = []
-        tree = RevisionTree(self.repository, self.commit_id) if self.commit_id else WorkTree(self.root)
-        self.blobs = Blobs(self.places, tree.read)
+        self.blobs = Blobs(self.places, self.tree.read)
         self.codec = Codec(self.kit.types(), self.kit.type_versions(), self.blobs)
         database: Path | str = ":memory:"
         if self.commit_id is None:
             database = self.cache() / "index.sqlite"
-            self.recovered = recover(self.places, self.repository)
+            forgotten = read_forgotten(self.tree)
+            self.recovered = recover(self.places, self.repository, lambda data: bury(data, forgotten)[0])
             self.blobs.recover(self.repository)
-        self.index = Index(database, tree, self.config.tasks, self._same, str(sorted(self.kit.distributions().items())))
-        self.index.refresh()
+        distributions = str(sorted(self.kit.distributions().items()))
+        beside = None if self.commit_id is None else WorkTree(self.root)
+        self.index = Index(database, self.tree, self.config.tasks, self._same, distributions, self.migrations, beside)
+        if self._only is None:
+            self.index.refresh()
+        else:
+            self.index.take(self._known, self._only)
 
-    def _config(self) -> configuration.Config:
+    def revision_tree(self, commit: str) -> RevisionTree:
+        """The label files of a commit."""
+        return RevisionTree(self.repository, commit)
+
+    def at(self, revision: str, only: Collection[str]) -> Dataset:
+        """Some items of the dataset, by key, as they were at a revision."""
+        return Dataset(self.root, self.kit, revision, only=only, known=self.index.place)
+
+    def _configure(self) -> None:
+        """Read the settings, and what of the questions that they put was once asked otherwise."""
+        self.migrations = read_migrations(self.tree)
         config = self._read_config()
         tasks = {
-            name: replace(task, options=self.kit.options(task, config.place("tasks", name)))
+            name: replace(
+                task, options=self.kit.options(task, config.place("tasks", name)), former=self.changes(task).former()
+            )
             for name, task in config.tasks.items()
         }
-        return replace(config, tasks=tasks)
+        self.config = replace(config, tasks=tasks)
+
+    def changes(self, task: Task) -> Migrations:
+        """The migrations of a task."""
+        return self.migrations.get(task.name, _NONE)
 
     def _read_config(self) -> configuration.Config:
         if self.commit_id is None:
@@ -185,6 +223,11 @@ class Dataset:
         where = f"{configuration.FILE} at {self.commit_id[:10]}"
         return configuration.read(texts[configuration.FILE].decode("utf-8", "replace"), where, guidelines)
 
+    @property
+    def forgotten(self) -> Forgotten:
+        """The items that were forgotten: nothing tells of them any more."""
+        return self.index.forgotten
+
     def cache(self) -> Path:
         """The folder of what can be made anew; on a local disk, and made where it is missing."""
         folder = self.root / ".trainset"
@@ -192,6 +235,11 @@ class Dataset:
             folder = Path.home() / ".cache" / "trainset" / digest(str(self.root).encode())
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    @property
+    def paces(self) -> Path:
+        """Where this machine keeps how fast its people decide; never in Git."""
+        return self.repository.machine / "pace"
 
     def __enter__(self) -> Self:
         return self
@@ -241,6 +289,8 @@ class Dataset:
     def item(self, key: str) -> Item:
         """The item of this key; UsageError where there is none."""
         found = self.index.db.execute("SELECT file, offset, length FROM item WHERE key=? AND alive", (key,)).fetchone()
+        if found is None and self.forgotten.holds(key):
+            raise UsageError("that item was forgotten", hint="`trainset forget` without an item clears what is left of it")
         if found is None:
             like = self.index.db.execute("SELECT key FROM item WHERE alive AND key GLOB ? LIMIT 3",
                                          (f"*{key.rpartition('/')[2].replace('[', '[[]')}*",)).fetchall()  # fmt: skip
@@ -342,11 +392,18 @@ class Dataset:
         """The annotations of decisions; `only` those of an object (by id) that the decision is said to answer."""
         found: list[Annotation] = []
         for rid in ids:
-            decision, header = self.decision(rid)
-            if decision.annotations is not msgspec.UNSET:
-                said = self.codec.decode(decision.annotations, header.types, strict=strict)
-                found.extend(a for a in said if only is None or only.get(a.id) == rid)
+            said = self.said(*self.decision(rid), strict=strict)
+            found.extend(a for a in said or () if only is None or only.get(a.id) == rid)
         return tuple(found)
+
+    def said(self, decision: Decision, header: Header, *, strict: bool = False) -> tuple[Annotation, ...] | None:
+        """The annotations of a decision under a header, in the words of today; None where it has none. RecordError as
+        `Codec.decode` has it."""
+        if decision.annotations is msgspec.UNSET:
+            return None
+        found = self.codec.decode(decision.annotations, header.types, strict=strict)
+        since = self.migrations.get(header.task or "", _NONE).since(header.migrations)
+        return since.annotations(found) if since else found
 
     def objects(self, task: Task, row: Row) -> tuple[Annotation, ...]:
         """The decided objects of an item that a task asks about, in their own task's words; empty for a task that asks
@@ -386,31 +443,48 @@ class Dataset:
         if row.run is None:
             return None
         raw = self.prediction(task, row, row.run, row.said)
-        return None if raw is None else self.predicted(row, raw, strict=strict)
+        return None if raw is None else self.predicted(row, row.run, raw, strict=strict)
 
-    def predicted(self, row: Row, raw: bytes, *, strict: bool = False) -> tuple[Annotation, ...]:
-        """Stored annotations of a prediction for an item, typed; in a task on another's objects, of those that are there."""
-        found = self.codec.decode(raw, strict=strict)
+    def predicted(self, row: Row, run: str, raw: bytes, *, strict: bool = False) -> tuple[Annotation, ...]:
+        """Stored annotations of a run's prediction for an item, typed and in the words of today; in a task on another's
+        objects, of those that are there."""
+        found = self.proposed(run, raw, strict=strict)
         return found if row.objects is None else tuple(a for a in found if a.id in row.objects)
+
+    def proposed(self, run: str, raw: bytes | msgspec.Raw, *, strict: bool = False) -> tuple[Annotation, ...]:
+        """Stored annotations of a run, typed and in the words of today."""
+        found = self.codec.decode(raw, strict=strict)
+        known = self.index.runs().get(run) if self.migrations else None
+        since = self.migrations.get(known.task, _NONE).since(known.migrations) if known else None
+        return since.annotations(found) if since else found
 
     def prediction(self, task: Task, row: Row, run: str, said: str | None = None) -> bytes | None:
         """The stored annotations of a run's prediction for an item, None where they are not at hand."""
+        found = self.stored(task, row, run, said)
+        return None if found is None else bytes(found.annotations)
+
+    def stored(self, task: Task, row: Row, run: str, said: str | None = None) -> Prediction | None:
+        """A run's prediction for an item as its line has it, None where it is not at hand."""
         found = self.index.db.execute(
             "SELECT f.path, p.offset, p.length FROM prediction p JOIN file f ON f.id=p.file WHERE f.present AND p.item=? "
             "AND p.task=? AND p.run=? AND (? IS NULL OR p.digest=?) ORDER BY p.file DESC, p.offset DESC LIMIT 1",
             (row.number, task.name, run, said, said)).fetchone()  # fmt: skip
-        return None if found is None else bytes(_prediction.decode(self.index.record_bytes(*found)).annotations)
+        return None if found is None else _prediction.decode(self.index.record_bytes(*found))
 
-    def predictions(self, task: Task, row: Row) -> dict[str, tuple[Annotation, ...]]:
-        """What every run says of an item, by run id; the one that is shown first."""
+    def predicting(self, task: Task, row: Row) -> list[str]:
+        """The runs that say something of an item, the one that is shown first."""
         runs = [r for (r,) in self.index.db.execute(
             "SELECT DISTINCT p.run FROM prediction p JOIN file f ON f.id=p.file WHERE f.present AND p.item=? AND p.task=?",
             (row.number, task.name))]  # fmt: skip
+        return sorted(runs, key=lambda r: (r != row.run, r))
+
+    def predictions(self, task: Task, row: Row) -> dict[str, tuple[Annotation, ...]]:
+        """What every run says of an item, by run id; the one that is shown first."""
         found = {}
-        for run in sorted(runs, key=lambda r: (r != row.run, r)):
+        for run in self.predicting(task, row):
             raw = self.prediction(task, row, run, row.said if run == row.run else None)
             if raw is not None:
-                found[run] = self.predicted(row, raw)
+                found[run] = self.predicted(row, run, raw)
         return found
 
     def label_counts(self, task: Task) -> dict[str, int]:
@@ -420,6 +494,18 @@ class Dataset:
             for label in labels.strip("|").split("|"):
                 counts[label] = counts.get(label, 0) + 1
         return counts
+
+    def labels_of(self, task: Task, keys: Sequence[str]) -> list[Sequence[str]]:
+        """The labels in the present answers or proposals of items, each once, in the order of the annotations."""
+        found: dict[str, Sequence[str]] = {}
+        for some in chunks(keys, 500):
+            query = (
+                "SELECT i.key, s.labels FROM item i JOIN state s ON s.item=i.id WHERE i.alive AND s.task=? "
+                f"AND s.labels<>'' AND i.key IN ({','.join('?' * len(some))})"
+            )
+            rows = self.index.db.execute(query, (task.name, *some))
+            found.update({key: tuple(dict.fromkeys(labels.strip("|").split("|"))) for key, labels in rows})
+        return [found.get(key, ()) for key in keys]
 
     def runs(self, task: Task) -> dict[str, RunInfo]:
         """The runs of a task, by id."""
@@ -453,12 +539,17 @@ class Dataset:
             found += [(a.id, a.label, {k: v for k, v in a.attributes.items() if v is not None}) for a in said]
         return found
 
-    def _stored(self, rid: str) -> tuple[bytes, object]:
-        decision, _ = self.decision(rid)
-        return (b"" if decision.annotations is msgspec.UNSET else bytes(decision.annotations)), decision.attributes
+    def _stored(self, rid: str) -> tuple[bytes, object, object]:
+        decision, header = self.decision(rid)
+        raw = b"" if decision.annotations is msgspec.UNSET else bytes(decision.annotations)
+        return raw, decision.attributes, header.migrations
 
     def _item_attributes(self, ids: Sequence[str]) -> dict[str, Any]:
-        return {name: value for rid in ids for name, value in self.decision(rid)[0].attributes.items()}
+        found: dict[str, Any] = {}
+        for decision, header in map(self.decision, ids):
+            since = self.migrations.get(header.task or "", _NONE).since(header.migrations)
+            found |= since.attributes(decision.attributes) if since else decision.attributes
+        return found
 
     def item_attributes(self, row: Row) -> dict[str, Any]:
         """The attributes of the item as a whole that its answer holds."""
@@ -478,6 +569,7 @@ class Dataset:
             types={tag: version for tag, version in self.kit.type_versions().items() if version != 1},
             definition=task.definition if task else None,
             guidelines=digest(task.guidelines.encode()) if task and task.guidelines else None,
+            migrations=self.changes(task).heads if task else (),
             **more,
         )
 

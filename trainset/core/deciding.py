@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import msgspec
@@ -17,7 +18,7 @@ from trainset.core.kit import problems
 from trainset.core.matching import tag_of
 from trainset.core.model import Annotation, AttributeValue, Class, Decision, Header, Opaque, Origin, Task, Verdict
 from trainset.core.names import check_handle
-from trainset.errors import ConfigError, MediaError, UsageError
+from trainset.errors import ConfigError, MediaError, RecordError, UsageError
 
 WHOLE: tuple[Verdict, ...] = ("accepted", "corrected", "rejected", "flagged", "excluded", "reopened", "complete")
 OF_OBJECTS: tuple[Verdict, ...] = ("accepted", "corrected", "removed", "rejected")
@@ -79,11 +80,16 @@ class Recorder:
         """
         return self.write([self.compose(row, verdict, annotations, **more)])[0]
 
+    @property
+    def file(self) -> Path:
+        """The file that is being written, or was last."""
+        return self._writer.path
+
     def write(self, bodies: Sequence[bytes]) -> list[str]:
         """Write what `compose` and `withdrawal` made, all of it or nothing; the ids once all are on disk. What is on disk is
         acknowledged also where the index, a cache, cannot follow it now."""
         ids = self._writer.record_all(bodies)
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, RecordError):
             self.dataset.follow(self._writer)
         return ids
 
@@ -112,7 +118,7 @@ class Recorder:
             of=row.of,
             annotations=raw if isinstance(raw, UnsetType) else Raw(self.dataset.codec.shelve(bytes(raw), LIMIT)),
             attributes=dict(attributes),
-            seconds=None if seconds is None else round(seconds, 1),
+            seconds=round(seconds, 1) if seconds is not None and self.dataset.config.privacy.pace == "named" else None,
             reason=more.get("reason"),
             note=more.get("note"),
             blind=blind,
@@ -202,10 +208,12 @@ class Recorder:
         if row.objects is not None:
             self._check_asked(row, list(row.objects))
             if taken := self.dataset.answered(self.task, row):
+                self._check_today(row, taken)
                 return Raw(self.dataset.codec.encode(taken))
         if row.answer or row.state == "partial":
             answered = self.dataset.answered(self.task, row)
             if answered is not None:
+                self._check_today(row, answered)
                 return Raw(self.dataset.codec.encode(with_ids(answered)))
         raw = self.dataset.prediction(self.task, row, row.run, row.said) if row.run else None
         if raw is None:
@@ -213,7 +221,10 @@ class Recorder:
                 f"there is no proposal for {row.item.key!r} to accept",
                 hint="use `corrected` with annotations, or run `trainset prelabel`",
             )
-        return Raw(raw)
+        known = self.dataset.index.runs()[str(row.run)].migrations
+        if self.dataset.changes(self.task).since(known) is None:
+            return Raw(raw)
+        return self.check(row, self.dataset.predicted(row, str(row.run), raw))
 
     def _empty(self, row: Row) -> bool:
         """Whether what there is to accept is, or may be, that nothing is there: one of several answers may say so."""
@@ -240,6 +251,7 @@ class Recorder:
             for name, value in a.attributes.items():
                 if name in known and (problem := known[name].problem(value)):
                     raise UsageError(problem)
+        self._check_today(row, annotations)
         classes = [a.label for a in annotations if isinstance(a, Class) and not self.task.on]
         if len(classes) > 1 and not self.task.many:
             raise UsageError(
@@ -253,6 +265,16 @@ class Recorder:
                 continue
             raise UsageError(f"{row.item.key}, {found.where}: {found.message}")
         return Raw(self.dataset.codec.encode(annotations))
+
+    def _check_today(self, row: Row, annotations: Sequence[Annotation]) -> None:
+        """UsageError for a label that was split or retired: which it is now is what a person has to say."""
+        whole = self.dataset.changes(self.task).since(())
+        active = {label.id for label in self.task.active}
+        for a in annotations if whole else ():
+            if a.label is not None and a.label not in active and whole and (why := whole.fate(a.label)):
+                raise UsageError(
+                    f"{row.item.key}, {a.id}: {why}", hint=f"give it one of {', '.join(sorted(active)[:12])}"
+                )
 
     def _ids(self, row: Row) -> set[str]:
         """Every id that an object of the item ever had, where another task asks about them: what is said of one object

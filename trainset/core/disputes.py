@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from msgspec import UNSET
-
 from trainset.core.comparing import Rival
 from trainset.core.dataset import Dataset, Row
 from trainset.core.fold import Vote, heads_of
@@ -25,7 +23,7 @@ def rivals_of(dataset: Dataset, task: Task, row: Row) -> list[Rival]:
     decisions = {rid: dataset.decision(rid) for rid in row.live}
     if row.objects is not None:
         return _in_order(_on_objects(dataset, row, decisions))
-    heads = _heads(decisions)
+    heads = standing(decisions)
     if any(not _is_rule(header) for _, header in heads.values()):
         heads = {rid: pair for rid, pair in heads.items() if not _is_rule(pair[1])}
     parts = [(d, header) for d, header in heads.values() if d.object is not None and d.verdict != "rejected"]
@@ -65,7 +63,7 @@ def _is_rule(header: Header) -> bool:
     return header.rule is not None or (header.reviewer or "").startswith("rule.")
 
 
-def _heads(decisions: Mapping[str, tuple[Decision, Header]]) -> dict[str, tuple[Decision, Header]]:
+def standing(decisions: Mapping[str, tuple[Decision, Header]]) -> dict[str, tuple[Decision, Header]]:
     """Those that no other supersedes."""
     votes = (
         Vote(
@@ -86,14 +84,9 @@ def _when(started: str) -> str:
     return started[:16].replace("T", " ")
 
 
-def _decoded(dataset: Dataset, decision: Decision, header: Header) -> tuple[Annotation, ...] | None:
-    """Its annotations; None where it has none. RecordError for what cannot be read."""
-    return None if decision.annotations is UNSET else dataset.codec.decode(decision.annotations, header.types)
-
-
 def _whole(dataset: Dataset, task: Task, row: Row, decision: Decision, header: Header) -> Rival | None:
     try:
-        said = _decoded(dataset, decision, header)
+        said = dataset.said(decision, header)
     except RecordError:  # what cannot be read is no answer to choose from; `verify` names it
         return None
     origin = decision.origin
@@ -108,7 +101,7 @@ def _proposed(dataset: Dataset, task: Task, row: Row, origin: Origin) -> tuple[A
     """The proposal that a decision started from; None where it is not at hand, or cannot be read."""
     raw = dataset.prediction(task, row, origin.run, origin.digest)
     with suppress(RecordError):
-        return None if raw is None else dataset.predicted(row, raw)
+        return None if raw is None else dataset.predicted(row, origin.run, raw)
     return None
 
 
@@ -123,7 +116,7 @@ def _by_parts(
     said: dict[str, dict[str, tuple[Verdict, Annotation | None, str]]] = {}
     for decision, header in parts:
         with suppress(RecordError):
-            given = _decoded(dataset, decision, header)
+            given = dataset.said(decision, header)
             own = said.setdefault(header.reviewer or "", {})
             own[decision.object or ""] = (decision.verdict, given[0] if given else None, _when(header.started))
     found = []
@@ -147,7 +140,7 @@ def _on_objects(dataset: Dataset, row: Row, decisions: Mapping[str, tuple[Decisi
     said: dict[str, tuple[Decision, Header, tuple[Annotation, ...]]] = {}
     for rid, (decision, header) in decisions.items():
         with suppress(RecordError):
-            said[rid] = decision, header, _decoded(dataset, decision, header) or ()
+            said[rid] = decision, header, dataset.said(decision, header) or ()
     found: dict[str, tuple[str, dict[str, Annotation]]] = {}
     people = any(not _is_rule(header) for _, header, _ in said.values())
     for rid, (_, header, given) in said.items():

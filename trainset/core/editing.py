@@ -66,7 +66,8 @@ class Editor:
     edits and never given twice. An edited annotation has no score: a person decided it.
 
     With `similarity`, annotations that only other versions have (another run's, another reviewer's) are candidates:
-    they can be selected and taken, and become objects by the first edit.
+    they can be selected and taken, and become objects by the first edit. So are, when they are asked for, what models
+    hold for too weak to propose, which keeps its id, and what was proposed and is gone.
     """
 
     def __init__(
@@ -94,6 +95,8 @@ class Editor:
             if not isinstance(a, Opaque)
         )
         self._others = sorted(others, key=lambda a: -(a.score or 0)) if similarity else []
+        self._proposed = tuple(a for a in self.objects if a.score is not None and not isinstance(a, Opaque))
+        self._weak: dict[str, Annotation] = {}
         self._matched: tuple[tuple[Annotation, ...], tuple[Annotation, ...]] | None = None
         self._alike: dict[int, tuple[Annotation, NDArray[np.bool_]]] = {}
         self._worded: dict[int, tuple[Annotation, str, int]] = {}
@@ -109,8 +112,9 @@ class Editor:
 
     def named(self) -> Iterator[Named]:
         """The annotations as they are shown: objects numbered from 1, then candidates."""
-        numbered = ((annotation, str(n), False) for n, annotation in enumerate(self.objects, 1))
-        for annotation, mark, weak in (*numbered, *((a, "?", True) for a in self.candidates())):
+        for n, annotation in enumerate(self.current(), 1):
+            weak = n > len(self.objects)
+            mark = "?" if weak else str(n)
             known = self._worded.get(id(annotation))
             if known is None or known[0] is not annotation:
                 known = annotation, label_text(annotation, self.task), label_color(annotation, self.task)
@@ -150,9 +154,28 @@ class Editor:
             self._alike |= {id(a): (a, column) for a, column in zip(new, alike.T, strict=True)}
         self._alike = {id(a): self._alike[id(a)] for a in known}
 
+    def weaker(self) -> Sequence[Annotation]:
+        """What models hold for too weak, and what was proposed and is gone, as far as it is like no object or candidate, of
+        whatever label, nor like a better one of these; best score first."""
+        shown = (*self.objects, *self.candidates())
+        there = {a.id for a in shown}
+        pool = [a for a in (*self._proposed, *self._weak.values()) if a.id not in there]
+        if not pool or self._similarity is None:
+            return ()
+        pool.sort(key=lambda a: -(a.score or 0))
+        alike = self._similarity(pool, (*pool, *shown), self.item) >= self.task.agree_above
+        left: list[int] = []
+        for n in range(len(pool)):
+            if not alike[n, [*left, *range(len(pool), len(pool) + len(shown))]].any():
+                left.append(n)
+        return [pool[n] for n in left]
+
     def current(self) -> tuple[Annotation, ...]:
-        """The annotations that can be selected: objects, then candidates, as `lines` has them."""
-        return (*self.objects, *self.candidates())
+        """The annotations that are there: objects, then candidates, and the weaker one that is selected."""
+        shown = (*self.objects, *self.candidates())
+        if self.selected is None or any(a.id == self.selected for a in shown):
+            return shown
+        return (*shown, *(a for a in (*self._proposed, *self._weak.values()) if a.id == self.selected))
 
     def chosen(self) -> Annotation | None:
         """The selected annotation."""
@@ -179,8 +202,10 @@ class Editor:
                 return self._attribute(*argument)
             case "recent":
                 self._recent = argument
+            case "weak":
+                self._weak = {a.id: a for some in argument.values() for a in some}
             case "cycle":
-                return self.cycle(self.candidates())
+                return self.cycle([*self.candidates(), *self.weaker()])
             case "take":
                 return self._take()
         return None
@@ -197,11 +222,17 @@ class Editor:
         return SEEN
 
     def cycle(self, candidates: Sequence[Annotation]) -> Effect | None:
-        """Select the one of these candidates that follows the selected one."""
+        """Select the one of these candidates that follows the selected one, and after the last none."""
         if not candidates:
             return Effect(message="no model has another candidate here")
         names = [c.id for c in candidates]
-        return self.select(names[(names.index(self.selected) + 1) % len(names) if self.selected in names else 0])
+        at = names.index(self.selected) + 1 if self.selected in names else 0
+        if at == len(names):
+            self.select(None)
+            return Effect(message="that was the last candidate here")
+        self.select(names[at])
+        said = label_text(candidates[at], self.task)
+        return Effect(message=f"candidate {at + 1} of {len(names)}, {said}: c takes it, Esc leaves it")
 
     def label(self, name: str) -> Change | Effect | None:
         """Give the selected annotation, or the only one, a label by id."""
@@ -231,7 +262,7 @@ class Editor:
         first, *more = annotations
         parts = [replace(a, id=self.new_id()) for a in more]
         if all(a.id != chosen.id for a in self.objects):
-            new = replace(first, id=self.new_id())
+            new = replace(first, id=chosen.id if chosen.id in self._weak else self.new_id())
             return self.change(text, (*self.objects, new, *parts), new.id)
         put = (replace(first, id=chosen.id), *parts)
         return self.change(
@@ -292,9 +323,10 @@ class Editor:
         return self.change("deleted", rest, rest[min(at, len(rest) - 1)].id if rest else None)
 
     def _take(self) -> Change | Effect | None:
-        if self.chosen() not in self.candidates():
-            return Effect(message="this takes a candidate of another model: select one first")
-        return self.edit("taken")
+        chosen = self.chosen()
+        if chosen is None or chosen in self.objects:
+            return Effect(message="this takes a candidate: select one first")
+        return self.become("taken", chosen)
 
     def _attribute(self, name: str, value: AttributeValue) -> Change | Effect | None:
         chosen = self.chosen()

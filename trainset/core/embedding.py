@@ -17,6 +17,7 @@ from trainset.core.dataset import Dataset
 from trainset.core.features import Entry, FeatureStore
 from trainset.core.files import chunks
 from trainset.core.model import Item
+from trainset.core.nearest import KEPT, Nearest
 from trainset.core.neighbours import QUERIES, Neighbours
 from trainset.core.protocols import Embedder, Neighbour
 from trainset.core.workers import Failed, in_portions, outputs
@@ -25,6 +26,9 @@ from trainset.errors import ConfigError, ModelError, TrainsetError
 PORTION = 16
 _LOOKED_UP = 1024
 GIVE_UP_AFTER = 20
+
+_Searcher = tuple[Neighbours, NDArray[np.int64], Sequence[str]]
+"""A search over items, their rows, rising, and their keys."""
 
 
 @dataclass
@@ -61,7 +65,7 @@ class Embedding:
         identity, self._make = dataset.kit.embedder(config, place, dataset.config.engine.providers, where)
         self.space = store.space(identity)
         self._embedder: Embedder | None = None
-        self._search: tuple[Neighbours, NDArray[np.int64], Sequence[str]] | None = None
+        self._search: _Searcher | None = None
 
     @property
     def embedder(self) -> Embedder:
@@ -184,26 +188,38 @@ class Embedding:
         found[here] = vectors[places[here]]
         return found
 
-    def neighbours(self, items: Iterable[Item], count: int) -> Iterator[tuple[Item, list[Neighbour]]]:
-        """Each item with the `count` others of the dataset that are most like it, the likest first."""
-        search, rows, keys = self._searcher()
-        for some in chunks(items, QUERIES):
+    def neighbours(
+        self, items: Iterable[Item], count: int, among: Iterable[Item] | None = None
+    ) -> Iterator[tuple[Item, list[Neighbour]]]:
+        """Each item with the `count` others, of the dataset or of those `among` which to look, that are most like it, the
+        likest first. What is found of many items among all is kept for the next time."""
+        search, rows, keys = self._searcher() if among is None else self._searcher_among(among)
+        nearest: Nearest | None = None
+        for n, some in enumerate(chunks(items, QUERIES)):
+            if n == 0 and among is None and len(some) == QUERIES and count < KEPT:
+                nearest = Nearest(search, self.space.path.with_suffix(".near.npz"))
             places = self._places(some)
             here = np.flatnonzero(places >= 0)
-            found, alike = search.search(self.space.vectors()[places[here]], count + 1)
+            queries = self.space.vectors()[places[here]]
+            if nearest is None:
+                found, alike = search.search(queries, count + 1)
+            else:
+                found, alike = nearest.search(places[here], queries, count + 1)
             first, last = np.searchsorted(rows, found), np.searchsorted(rows, found, "right")
             lines = dict(
                 zip(here.tolist(), zip(first.tolist(), last.tolist(), alike.tolist(), strict=True), strict=True)
             )
-            for n, item in enumerate(some):
-                starts, ends, likes = lines.get(n, ((), (), ()))
+            for at, item in enumerate(some):
+                starts, ends, likes = lines.get(at, ((), (), ()))
                 near = (
-                    Neighbour(keys[at], similarity)
+                    Neighbour(keys[place], similarity)
                     for start, end, similarity in zip(starts, ends, likes, strict=True)
-                    for at in range(start, end)
-                    if keys[at] != item.key
+                    for place in range(start, end)
+                    if keys[place] != item.key
                 )
                 yield item, list(islice(near, count))
+        if nearest is not None:
+            nearest.keep()
 
     def _places(self, items: Sequence[Item]) -> NDArray[np.int64]:
         """Each item's row, -1 where it has no vector; those that are missing are made."""
@@ -213,8 +229,8 @@ class Embedding:
             entries = [entry for _, _, entry in self._look(items)]
         return np.array([-1 if e is None or e.place is None else e.place for e in entries], np.int64)
 
-    def _searcher(self) -> tuple[Neighbours, NDArray[np.int64], Sequence[str]]:
-        """A search over all items, and the items' rows, rising, with their keys.
+    def _searcher(self) -> _Searcher:
+        """A search over all items.
 
         Items count as they were when they were looked at last: to look at the files of a million takes a minute.
         """
@@ -227,11 +243,20 @@ class Embedding:
                 self.ensure(item for item in all_items(self._dataset) if item.key in missing)
                 known = self.space.items()
             places = np.array([-1 if (place := known.get(key)) is None else place for key in alive], np.int64)
-            order = np.argsort(places, kind="stable")[np.count_nonzero(places < 0) :]
-            rows = places[order]
-            search = Neighbours(self.space.vectors(), np.unique(rows), self.space.path.with_suffix(".faiss"))
-            self._search = search, rows, [alive[at] for at in order.tolist()]
+            self._search = self._over(places, alive, self.space.path.with_suffix(".faiss"))
         return self._search
+
+    def _searcher_among(self, items: Iterable[Item]) -> _Searcher:
+        """A search over some items, as they are now."""
+        some = list(items)
+        return self._over(self._places(some), [item.key for item in some], None)
+
+    def _over(self, places: NDArray[np.int64], keys: Sequence[str], cache: Path | None) -> _Searcher:
+        """A search over the items of these keys, whose vectors are at `places` (-1 where there is none)."""
+        order = np.argsort(places, kind="stable")[np.count_nonzero(places < 0) :]
+        rows = places[order]
+        search = Neighbours(self.space.vectors(), np.unique(rows), cache)
+        return search, rows, [keys[at] for at in order.tolist()]
 
 
 def open_embedding(dataset: Dataset, name: str = "") -> Embedding:

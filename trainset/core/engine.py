@@ -12,11 +12,13 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import count, pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -26,16 +28,22 @@ from trainset.core.codec import with_ids
 from trainset.core.context import TaskContext
 from trainset.core.dataset import Dataset, Row
 from trainset.core.files import digest
-from trainset.core.journal import ROTATE, Writer, open_new, sync_folder, ulid
+from trainset.core.journal import Writer, open_new, sync_folder, ulid
 from trainset.core.model import Annotation, Item, ModelHeader, Outcome, Prediction, Task, Undecoded
 from trainset.core.prompts import prompts_for
-from trainset.core.protocols import Prelabeler, Promptable
+from trainset.core.protocols import Decoded, Prelabeler, Promptable, Tentative
 from trainset.core.workers import Failed, in_portions, outputs
 from trainset.errors import ModelError, PluginError, RecordError, TrainsetError
 
 SYNC_EVERY = 1.0
 PORTION = 16
 """Items that a worker takes at once: few enough to be fair, enough that handing them over costs nothing."""
+HELD = 8
+_HELD_BYTES = 32 << 20
+"""Items that a worker prepares before it infers them, where a batch has not as many, and the memory they may take."""
+
+PART = 8 << 20
+"""Bytes from which predictions go on in another file: the index takes a file as a whole into memory."""
 GIVE_UP_AFTER = 20
 _PENDING = (
     "FROM item i WHERE i.alive AND NOT EXISTS (SELECT 1 FROM outcome o JOIN file f ON f.id=o.file WHERE f.present AND o.item=i.id "
@@ -116,12 +124,16 @@ class Engine:
     def __init__(self, dataset: Dataset, job: Job, workers: int = 0) -> None:
         self._dataset, self._job = dataset, job
         self._context = TaskContext(dataset, job.task, job.settings)
-        limits = job.labeller.limits
+        labeller, limits = job.labeller, job.labeller.limits
         self._workers = max(1, min(workers or os.cpu_count() or 1, limits.concurrency))
         self._batch = max(1, limits.batch)
+        self._held = max(1, min(HELD, _HELD_BYTES // max(1, limits.bytes_per_item)))
         self._portion = self._batch * max(1, PORTION // self._batch)
         self._lookup = mapping(job)
-        self._prompts = prompts_for(dataset, job.prompts, job.model) if isinstance(job.labeller, Promptable) else None
+        # Whether an object has a protocol's members is looked up anew each time it is asked: once is enough.
+        self._promptable = labeller if isinstance(labeller, Promptable) else None
+        self._tentative = labeller if isinstance(labeller, Tentative) else None
+        self._prompts = prompts_for(dataset, job.prompts, job.model) if self._promptable is not None else None
         self._worked = False  # whether the run that goes on has proposals: then failures are a matter of their items
         self.progress = Progress()
 
@@ -214,13 +226,13 @@ class Engine:
             times.append(time.perf_counter())
             (output,) = job.labeller.infer([prepared])
             times.append(time.perf_counter())
-            kept, dropped = self._proposed(item, output, prompts, row)
+            found, dropped = self._proposed(item, output, prompts, row)
             times.append(time.perf_counter())
         except TrainsetError:
             raise
         except Exception as error:
             raise PluginError(f"{key}: {reason(job, error)}") from error
-        return Attempt(kept, Counter(dropped), *(b - a for a, b in pairwise(times)))
+        return Attempt(found.annotations, Counter(dropped), *(b - a for a, b in pairwise(times)))
 
     def _account(self, results: Sequence[_Result]) -> None:
         p = self.progress
@@ -275,7 +287,9 @@ class Engine:
             except Exception as error:
                 return self._failed(item, digest, error)
 
-        return [result(item, output) for item, output in outputs(items, self._batch, prepare, labeller.infer)]
+        return [
+            result(item, output) for item, output in outputs(items, self._batch, prepare, labeller.infer, self._held)
+        ]
 
     def _failed(self, item: Item, media: str | None, error: Exception) -> _Result:
         words = reason(self._job, error)
@@ -286,25 +300,41 @@ class Engine:
     def _decode(
         self, item: Item, media: str | None, output: Any, prompts: Sequence[Annotation] | None, row: Row | None
     ) -> _Result:
-        kept, dropped = self._proposed(item, output, prompts, row)
+        found, dropped = self._proposed(item, output, prompts, row)
         of = row.of if row is not None else ()
-        line, outcome = predicted(self._dataset, item.key, kept, media, len(dropped), of)
+        kept = found.annotations
+        line, outcome = predicted(self._dataset, item.key, kept, media, len(dropped), of, found.weak, found.likely)
         return _Result(item.key, line, outcome, len(kept), tuple(dropped))
 
     def _proposed(
         self, item: Item, output: Any, prompts: Sequence[Annotation] | None, row: Row | None
-    ) -> tuple[Sequence[Annotation], list[str]]:
-        """What the model says of an item in the task's labels, and the classes that are none of them."""
-        labeller = self._job.labeller
-        if prompts is not None and isinstance(labeller, Promptable):
-            found = labeller.prompt(output, prompts)
+    ) -> tuple[Decoded, list[str]]:
+        """What the model says of an item in the task's labels, and the classes proposed that are none of them."""
+        if prompts is not None and self._promptable is not None:
+            found = Decoded(self._promptable.prompt(output, prompts))
+        elif self._tentative is not None:
+            found = self._tentative.decode_all(output, item)
         else:
-            found = labeller.decode(output, item)
-        kept, dropped = labelled(found, self._lookup)
+            found = Decoded(self._job.labeller.decode(output, item))
+        kept, dropped = labelled(found.annotations, self._lookup)
         for annotation in kept:
             if row is not None and annotation.id not in (row.objects or ()):
                 raise ModelError(f"it answers {annotation.id!r}, which is none of the item's objects")
-        return with_ids(kept, "p"), dropped
+        proposed = with_ids(kept, "p")
+        return replace(found, annotations=proposed, **self._beside(found, {a.id for a in proposed})), dropped
+
+    def _beside(self, found: Decoded, taken: Set[str]) -> dict[str, Any]:
+        """Weaker objects, under the ids `w1`, `w2`, …, and other labels, by the ids of all."""
+        weak, _ = labelled(found.weak, self._lookup)
+        free = (name for name in map("w{}".format, count(1)) if name not in taken)
+        names = {a.id: name for a, name in zip(weak, free, strict=False)}
+        likely = {}
+        for name, classes in found.likely.items():
+            if name in names or name in taken:
+                labels = [(label, score) for c, score in classes if (label := self._lookup(c)) is not None]
+                likely[names.get(name, name)] = labels
+        weak = [msgspec.structs.replace(a, id=name) for a, name in zip(weak, names.values(), strict=True)]
+        return {"weak": weak, "likely": {name: labels for name, labels in likely.items() if labels}}
 
 
 def reason(job: Job, error: Exception) -> str:
@@ -323,6 +353,7 @@ def mapping(job: Job) -> Callable[[str | None], str | None]:
     table = {} if isinstance(classes, str) else dict(classes)
     names = {n.casefold(): label.id for label in reversed(task.active) for n in (label.title, label.id)}
 
+    @lru_cache(4096)
     def look(name: str | None) -> str | None:
         wanted = table.get(str(name), str(name) if not table else "")
         label = task.label(wanted)
@@ -356,11 +387,15 @@ def predicted(
     media: str | None = None,
     dropped: int = 0,
     of: tuple[str, ...] = (),
+    weak: Sequence[Annotation] = (),
+    likely: Mapping[str, Sequence[tuple[str, float]]] = MappingProxyType({}),
 ) -> tuple[bytes, bytes]:
     """The line of a prediction, and the JSON of the outcome that names its digest."""
     raw = msgspec.Raw(dataset.codec.encode(annotations))
     outcome = Outcome(item=key, media=media, of=of, digest=digest(raw), count=len(annotations), dropped=dropped)
-    return msgspec.json.encode(Prediction(item=key, annotations=raw)) + b"\n", msgspec.json.encode(outcome)
+    beside: dict[str, Any] = {"weak": msgspec.Raw(dataset.codec.encode(weak))} if weak else {}
+    beside |= {"likely": msgspec.Raw(msgspec.json.encode(likely))} if likely else {}
+    return msgspec.json.encode(Prediction(item=key, annotations=raw, **beside)) + b"\n", msgspec.json.encode(outcome)
 
 
 class RunWriter:
@@ -406,7 +441,7 @@ class RunWriter:
             self._writer.append(self._outcomes)
             self._outcomes = []
             self._writer.sync()
-        if self._size > ROTATE:
+        if self._size > PART:
             self._close()
         self._synced = time.monotonic()
 

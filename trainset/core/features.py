@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainset.core.files import chunks
-from trainset.core.index import transaction
+from trainset.core.index import scrub, transaction
 from trainset.core.journal import ulid
 
 SCHEMA = 1
@@ -90,6 +90,33 @@ class FeatureStore:
         """Keep digests: item, stamp of its files, digest."""
         with self._lock, transaction(self._db):
             self._db.executemany("INSERT OR REPLACE INTO media VALUES (?, ?, ?)", rows)
+
+    def drop(self, gone: Callable[[str], bool]) -> int:
+        """Forget items, by key: their digests, the vectors of media that no other item has, and what was built over vectors.
+        How many items that were."""
+        with self._lock:
+            rows = self._db.execute("SELECT item, digest FROM media").fetchall()
+            items = [item for item, _ in rows if gone(item)]
+            if not items:
+                return 0
+            kept = {taken for item, taken in rows if item not in set(items)}
+            lost = [(taken,) for item, taken in rows if item in set(items) and taken not in kept]
+            with transaction(self._db):
+                for file, width, place in self._places(lost):
+                    _blank(self.folder / f"{file}.f32", place, width)
+                self._db.executemany("DELETE FROM vector WHERE media=?", lost)
+                self._db.executemany("DELETE FROM media WHERE item=?", [(item,) for item in items])
+            for path in self.folder.iterdir():
+                if path.suffix in (".faiss", ".npz"):
+                    path.unlink()
+            scrub(self._db)
+        return len(items)
+
+    def _places(self, media: Iterable[tuple[str]]) -> list[tuple[str, int, int]]:
+        query = (
+            "SELECT s.file, s.width, v.place FROM vector v JOIN space s ON s.id=v.space WHERE v.media=? AND v.place IS NOT NULL"
+        )
+        return [row for taken in media for row in self._db.execute(query, taken)]
 
     # -- vectors ----------------------------------------------------------------------------------------------
 
@@ -177,3 +204,10 @@ class Space:
         if not count:
             return np.empty((0, width), np.float32)
         return np.memmap(path, "<f4", "r", shape=(count, width))
+
+
+def _blank(path: Path, place: int, width: int) -> None:
+    """Write zeros over a vector that stands for nothing any more."""
+    with suppress(FileNotFoundError), path.open("r+b") as stream:
+        stream.seek(place * width * 4)
+        stream.write(bytes(width * 4))

@@ -28,7 +28,8 @@ _MEANING: dict[str, Meaning] = {
 class Vote:
     """What the fold must know of a decision. `proposal` is the digest of the prediction that it speaks of.
 
-    An `orphan` answers an object that is not there any more: it supersedes what it saw, and says nothing itself.
+    An `orphan` answers an object that is not there any more: it supersedes what it saw, and says nothing itself. `look` is
+    why what it says has to be looked at again: the question changed since.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Vote:
     media: str | None = None
     reason: str | None = None
     orphan: bool = False
+    look: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Head:
     """A live position on the item: one decision, or the decisions on the objects of one proposal taken together.
 
     `sources` are the ids of the votes whose annotations make up the answer, `media` the digests of the bytes that they
-    were taken on; `torn` says that the decisions on one object contradict each other.
+    were taken on; `torn` says that the decisions on one object contradict each other, `look` why a person should look again.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Head:
     media: frozenset[str] = frozenset()
     reason: str | None = None
     torn: bool = False
+    look: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def fold(
     known = (tuple(sorted(live)), _seen(every, live))
     untouched: State = "predicted" if proposed else "unlabelled"
     heads = _outrank(_heads(live, same, asked))
-    heads = [h for h in heads if not _is_stale(h, media)] or heads
+    heads = [h for h in heads if not _stale(h, media)] or heads
     if not heads:
         return Standing(untouched, (), (), (), (), *known)
     state, reasons, chosen = _judge(heads, same, media)
@@ -153,7 +156,8 @@ def _heads(live: dict[str, Vote], same: Same, asked: Collection[str] | None) -> 
             parts.setdefault(v.proposal, []).append(v)
         else:
             media = frozenset((v.media,) if v.media else ())
-            heads.append(Head(v.id, _MEANING[v.verdict], v.rule, frozenset((v.reviewer,)), (v.id,), media, v.reason))
+            by, meaning = frozenset((v.reviewer,)), _MEANING[v.verdict]
+            heads.append(Head(v.id, meaning, v.rule, by, (v.id,), media, v.reason, look=v.look))
     return heads + [_compose(some, same, asked) for some in parts.values()]
 
 
@@ -206,6 +210,7 @@ def _compose(parts: list[Vote], same: Same, asked: Collection[str] | None) -> He
         media=frozenset(v.media for v in by if v.media),
         reason=f"rejected: no better answer given for {', '.join(sorted(refused))}" if refused else None,
         torn=torn,
+        look="; ".join(sorted({v.look for v in by if v.look})) or None,
     )
 
 
@@ -214,9 +219,13 @@ def _outrank(heads: list[Head]) -> list[Head]:
     return [h for h in heads if not h.rule] or heads
 
 
-def _is_stale(head: Head, media: str | None) -> bool:
-    bound = head.meaning not in ("flagged", "reopened")
-    return bound and media is not None and not head.media <= {media}
+def _stale(head: Head, media: str | None) -> str | None:
+    """Why a head does not answer the question that is asked now; None where it does."""
+    if head.meaning in ("flagged", "reopened"):
+        return None
+    if media is not None and not head.media <= {media}:
+        return "decided on other media bytes"
+    return head.look
 
 
 def _judge(heads: list[Head], same: Same, media: str | None) -> tuple[str, tuple[str, ...], Head]:
@@ -229,8 +238,8 @@ def _judge(heads: list[Head], same: Same, media: str | None) -> tuple[str, tuple
         return ("rules-disagree" if first.rule else "disputed"), ("disputed",), first
     if any(h.torn for h in heads):
         return ("rules-disagree" if first.rule else "disputed"), ("disputed",), first
-    if _is_stale(first, media):
-        return "stale", ("stale: decided on other media bytes",), first
+    if why := _stale(first, media):
+        return "stale", (f"stale: {why}",), first
     if first.meaning == "reopened":
         return "reopened", tuple(sorted({f"reopened: {h.reason}" if h.reason else "reopened" for h in heads})), first
     if first.meaning == "answer":

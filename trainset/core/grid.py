@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from msgspec.structs import replace as with_fields
 
 from trainset.core.model import Annotation, Label, Task
+from trainset.core.reviewing import Sharing
 from trainset.core.session import Session
-from trainset.core.sitting import Notice, Ruling, in_words, missing_attribute
+from trainset.core.sitting import Notice, Ruling, failure, missing_attribute
 from trainset.core.tiles import GridDesk, Group, Mark, Name, Order, Sheet, Shown, Tile
 from trainset.errors import TrainsetError
 
@@ -73,7 +74,9 @@ class GridSession:
         self._came_from = self.group
         self._shown_at: float | None = None
         self._seconds, self._touched = 0.0, clock()
-        self._open()
+        self._company = desk.company if isinstance(desk, Sharing) else None
+        if self.group is not None:
+            self._go_to(self.group, self._next_open(self.group, 0) or 0)
 
     # -- what the screen reads ------------------------------------------------------------------------------
 
@@ -127,6 +130,14 @@ class GridSession:
         end = self._start + len(self.page)
         tiles = self._sheet(self.group, self.order).upto(end + self.size)[end : end + self.size]
         return self.desk.show(self.group, tiles, ahead=True)
+
+    def look_around(self) -> bool:
+        """Take in what others did meanwhile; whether that changes what there is to tell."""
+        if self._company is None:
+            return False
+        before = self._company.unpushed
+        self._company.look()
+        return self._company.unpushed != before
 
     # -- moving ---------------------------------------------------------------------------------------------
 
@@ -222,15 +233,26 @@ class GridSession:
         self.page = ()
         if self.group is not None:
             tiles = self._sheet(self.group, self.order).upto(self._start + self.size)
-            self.page = tuple(self.desk.show(self.group, tiles[self._start : self._start + self.size]))
+            self.page = self._free(self.desk.show(self.group, tiles[self._start : self._start + self.size]))
         self.cursor = min(self.cursor, max(0, len(self.page) - 1))
 
+    def _free(self, page: Sequence[Shown]) -> tuple[Shown, ...]:
+        """A page as it is shown here: what somebody else has open is theirs to decide."""
+        if self._company is None:
+            return tuple(page)
+        held = self._company.hold(list(dict.fromkeys(shown.item.key for shown in page)))
+        who = {key: f"is open: {name} has it" for key, name in held.items()}
+        return tuple(replace(shown, taken=shown.taken or who.get(shown.item.key, "")) for shown in page)
+
     def _next_open(self, group: Group, start: int) -> int | None:
-        """The first place from `start` on whose tile is neither decided nor passed."""
-        sheet = self._sheet(group, self.order)
+        """The first place from `start` on whose tile is neither decided nor passed, and which nobody else looks at or has
+        decided meanwhile."""
+        sheet, company = self._sheet(group, self.order), self._company
+        theirs = set(company.open_elsewhere()).union(company.settled()) if company is not None else set()
         while len(tiles := sheet.upto(start + self.size)) > start:
             for at in range(start, len(tiles)):
-                if tiles[at].name not in self._standing and tiles[at].name not in self._passed:
+                name = tiles[at].name
+                if name not in self._standing and name not in self._passed and name[0] not in theirs:
                     return at
             start = len(tiles)
         return None
@@ -354,7 +376,7 @@ class GridSession:
         try:
             records = tuple(self.desk.record_all(step.rulings))
         except TrainsetError as error:
-            self.notice = Notice(f"not saved: {in_words(error)}", "error")
+            self.notice = failure("not saved", error)
             return False
         self._push(replace(step, records=records))
         self.records += len(records)
@@ -403,7 +425,7 @@ class GridSession:
         try:
             self.desk.withdraw_all([(r.item, record) for r, record in zip(step.rulings, step.records, strict=True)])
         except TrainsetError as error:
-            self.notice = Notice(f"not undone: {in_words(error)}", "error")
+            self.notice = failure("not undone", error)
             return
         self.records += len(step.records)
         self._undone.append(self._history.pop())

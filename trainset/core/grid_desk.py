@@ -21,9 +21,11 @@ class ReviewGridDesk(ReviewDesk):
     """The `GridDesk` of one reviewer on one task. `where` names what to look at, else what is proposed and waits; `odd`
     tells how little items are like each other, where that is known."""
 
+    way = "grid"
+
     def __init__(self, dataset: Dataset, task: Task, handle: str, where: str = "", odd: Odd | None = None) -> None:
         super().__init__(dataset, task, handle, where)
-        self._sheets = Sheets(dataset, task, where)
+        self._sheets = Sheets(dataset, task, where, handle)
         self._odd = odd if self._sheets.by_items else None
 
     def groups(self) -> Sequence[Group]:
@@ -102,6 +104,8 @@ class ReviewGridDesk(ReviewDesk):
             for r in rulings
         ]  # fmt: skip
         records = self._recorder.write(bodies)
+        took = [ruling.seconds or 0.0 for ruling in rulings]
+        self.pace.took(self._recorder.file, dict(zip(records, took, strict=True)))
         for ruling, record in zip(rulings, records, strict=True):
             key = ruling.item.key
             rows[key] = self._shown[key] = followed(rows[key], record)
@@ -110,6 +114,7 @@ class ReviewGridDesk(ReviewDesk):
     def withdraw_all(self, records: Sequence[tuple[Item, str]]) -> None:
         """Take back decisions of the session, all or none."""
         self._recorder.write([self._recorder.withdrawal(item.key, record) for item, record in records])
+        self.pace.took_back([record for _, record in records])
 
 
 def _stands(row: Row) -> str:

@@ -37,6 +37,7 @@ GRID_KEYS: tuple[Key, ...] = (
     Key("question_mark", "help", "all keys"),
     Key("colon", "palette", "find a command by its name"),
     Key("ctrl+p", "palette", "find a command by its name"),
+    Key("home", "home", "all tasks: leave this one, and choose another"),
     Key("q", "quit", "leave: every decision is already saved"),
 )
 """The grid's own keys, by Textual's names, in the order in which the help lists them."""

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from trainset.core.files import digest
+from trainset.core.files import chunks, digest
 from trainset.errors import TrainsetError, UsageError
 
 ATTRIBUTES = (
     "labels/** -text !filter !merge diff=trainset linguist-generated\n"
     "predictions/** -text !filter !merge diff=trainset linguist-generated\n"
+    "releases/** -text !filter\n"
 )
 _NO_SUCH_REVISION = "`git log --oneline`, `git tag` and `git branch` list revisions"
+_OVERTAKEN = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref", "incorrect old value")
+"""What Git says of a push when another one came in between."""
 _SETTINGS = (
     "core.quotePath=false",
     "color.ui=false",
@@ -35,6 +39,19 @@ class Commit:
     author: str
     time: str
     message: str
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A tag and the commit that it leads to. Who made an annotated one, and when (ISO 8601). `verified` says whether this
+    machine's Git holds the signature for good; it is None where there is none."""
+
+    name: str
+    commit: str
+    annotated: bool
+    tagger: str = ""
+    time: str = ""
+    verified: bool | None = None
 
 
 class Repository:
@@ -201,6 +218,12 @@ class Repository:
                 self._git("--literal-pathspecs", *command, *pathspec, stdin=listed)
         return self._git("rev-parse", "HEAD")
 
+    def take_back(self, paths: Sequence[str], commit: str | None) -> bool:
+        """Undo what `commit` did, or began, with these new paths; False where others have committed on top meanwhile."""
+        if commit is not None and not self._ok("update-ref", "-m", "taken back", "HEAD", f"{commit}^", commit):
+            return False
+        return self._ok("--literal-pathspecs", "reset", "-q", "--", *paths)
+
     def committed(self, path: str) -> bytes:
         """A file as HEAD has it, empty where it has none."""
         head = self.head()
@@ -218,6 +241,113 @@ class Repository:
         except TrainsetError:
             return None
 
+    # -- other clones ---------------------------------------------------------------------------------------
+
+    def remotes(self) -> list[str]:
+        """The names of the remotes there are."""
+        return self._git("remote").split()
+
+    def branch(self) -> str | None:
+        """The branch that is checked out, None where none is."""
+        try:
+            return self._git("symbolic-ref", "--short", "-q", "HEAD")
+        except TrainsetError:
+            return None
+
+    def upstream(self, branch: str) -> tuple[str, str] | None:
+        """The remote, and the branch there, that a branch follows; None where it follows none."""
+        try:
+            remote, merge = (self._git("config", f"branch.{branch}.{what}") for what in ("remote", "merge"))
+        except TrainsetError:
+            return None
+        return remote, merge.removeprefix("refs/heads/")
+
+    def ahead(self) -> int:
+        """How many commits (at most 1000) no remote is known to have; 0 where there is no remote."""
+        if not self.remotes() or self.head() is None:
+            return 0
+        return int(self._git("rev-list", "--count", "--max-count=1000", "HEAD", "--not", "--remotes"))
+
+    def sharing(self) -> tuple[object, ...]:
+        """Changes whenever HEAD, the index or what is known of remotes does."""
+        logs = self.common_dir / "logs" / "refs" / "remotes"
+        known = [(p.stat().st_mtime_ns, p.stat().st_size) for p in sorted(logs.rglob("*")) if p.is_file()]
+        return (*self.fingerprint(), *known)
+
+    def fetch(self, remote: str) -> None:
+        """Ask a remote for what it has; TrainsetError where it cannot be reached."""
+        self._git("fetch", "-q", remote)
+
+    def tip(self, remote: str, branch: str) -> str | None:
+        """The commit that a branch of a remote was at when it was last asked, None where it has no such branch."""
+        try:
+            return self._git("rev-parse", "--verify", "-q", f"refs/remotes/{remote}/{branch}")
+        except TrainsetError:
+            return None
+
+    def unmerged(self) -> dict[str, tuple[bytes, bytes]]:
+        """The two sides of every file that a merge left in conflict, by path; those that one side lacks are left out."""
+        sides: dict[str, dict[str, str]] = {}
+        for row in filter(None, self._git("ls-files", "-u", "-z").split("\0")):
+            info, _, path = row.partition("\t")
+            _, blob, stage = info.split()
+            sides.setdefault(path, {})[stage] = blob
+        both = {path: [found["2"], found["3"]] for path, found in sides.items() if {"2", "3"} <= found.keys()}
+        return {path: (ours, theirs) for path, ids in both.items() for ours, theirs in [self.blobs(ids)]}
+
+    def settled(self, path: str) -> None:
+        """Take a file as it is in the tree for what a merge made of it."""
+        self._git("--literal-pathspecs", "add", "--", path)
+
+    def merge(self, commit: str, sound: Callable[[], None], settle: Callable[[], None]) -> list[str]:
+        """Merge a commit; the paths in conflict, after `settle` settled what it can, in which case nothing has changed.
+
+        `sound` looks at the merged files, and raises where they cannot be used: nothing has changed then either, as where
+        Git refuses (a TrainsetError).
+        """
+        try:
+            try:
+                self._git("merge", "-q", "--no-commit", commit)
+            except TrainsetError:
+                settle()
+                if self.under_way() != "merge" or self._git("ls-files", "-u"):
+                    raise
+            if self.under_way() == "merge":
+                sound()
+                self._git("commit", "-q", "--no-edit")
+        except BaseException:
+            conflicts = self._git("diff", "--name-only", "--diff-filter=U", "-z").split("\0")[:-1]
+            if self.under_way() == "merge":
+                self._git("merge", "--abort")
+            if conflicts:
+                return conflicts
+            raise
+        return []
+
+    def push(self, remote: str, branch: str) -> bool:
+        """Push HEAD to a branch of a remote; False where somebody else pushed in between, TrainsetError where it cannot
+        be pushed at all."""
+        try:
+            self._git("push", "-q", "-u", remote, f"HEAD:refs/heads/{branch}")
+        except TrainsetError as error:
+            if any(words in error.message for words in _OVERTAKEN):
+                return False
+            raise
+        return True
+
+    def added(self, before: str, after: str, *paths: str) -> list[str]:
+        """The files below these paths that one commit has and an earlier one had not, from the dataset's root."""
+        out = self._git("diff", "--name-only", "--no-renames", "--diff-filter=A", "--relative", "-z", before, after, "--", *paths)  # fmt: skip
+        return out.split("\0")[:-1]
+
+    def parents(self, commit: str) -> list[str]:
+        """The commits that a commit follows."""
+        return self._git("rev-parse", f"{commit}^@").split()
+
+    def count(self, before: str | None, after: str) -> int:
+        """How many commits `after` has that `before` lacks."""
+        return int(self._git("rev-list", "--count", after, *(("--not", before) if before else ())))
+
     def identity(self) -> tuple[str, str]:
         """The user's name and e-mail address as Git knows them, empty where it does not."""
         values = []
@@ -227,6 +357,44 @@ class Repository:
             except TrainsetError:
                 values.append("")
         return values[0], values[1]
+
+    # -- tags -----------------------------------------------------------------------------------------------
+
+    def taggable(self, name: str) -> bool:
+        """Whether Git takes this for a tag's name."""
+        return self._ok("check-ref-format", f"refs/tags/{name}")
+
+    def tag(self, name: str) -> Tag | None:
+        """The tag of this name, None where there is none that leads to a commit."""
+        ref = f"refs/tags/{name}"
+        try:
+            commit = self._git("rev-parse", "--verify", "-q", f"{ref}^{{commit}}")
+        except TrainsetError:
+            return None
+        form = "%(objecttype)%00%(taggername)%00%(taggerdate:iso-strict)%00%(contents:signature)"
+        kind, tagger, time, signature = self._git("for-each-ref", f"--format={form}", ref).split("\0", 3)
+        verified = self._ok("verify-tag", ref) if signature.strip() else None
+        return Tag(name, commit, kind == "tag", tagger, time, verified)
+
+    def make_tag(self, name: str, commit: str, message: str) -> None:
+        """Annotate a commit under a name; signed where Git is set to sign tags, or commits and says nothing of tags. There
+        is no tag where that fails."""
+        signed = self._says("tag.gpgSign") or (self._says("tag.gpgSign") is None and self._says("commit.gpgSign"))
+        self._git("tag", "-s" if signed else "-a", "--cleanup=verbatim", "-m", message, name, commit)
+        made = self.tag(name)
+        if signed and (made is None or made.verified is None):  # Git of 2023 ends well without an SSH key that it lacks
+            self._git("tag", "-d", name)
+            raise TrainsetError(
+                f"Git is set to sign, and could not sign the tag {name}",
+                hint="`git config user.signingKey` names the key",
+            )
+
+    def _says(self, setting: str) -> bool | None:
+        """What a setting of Git says, None where it says nothing."""
+        try:
+            return self._git("config", "--type=bool", setting) == "true"
+        except TrainsetError:
+            return None
 
     # -- reading history ------------------------------------------------------------------------------------
 
@@ -283,6 +451,46 @@ class Repository:
                 _, _, before, _, letter = info.split()
                 found.append((commit, letter[0], name, before))
         return found
+
+    def fork(self, revision: str, other: str = "HEAD") -> str:
+        """The last commit that a revision has in common with another; the revision itself where none is known here, as in a
+        shallow clone."""
+        commit = self.resolve(revision)
+        try:
+            return self._git("merge-base", commit, self.resolve(other))
+        except TrainsetError:
+            return commit
+
+    def index_tree(self) -> dict[str, str]:
+        """The blob of every file of the dataset's that is staged, by path: inside a hook, what is to be committed."""
+        with self._hooked():
+            rows = self._git("ls-files", "-s", "-z", "--", "labels", "predictions").split("\0")
+        return {path: info.split()[1] for info, _, path in (row.partition("\t") for row in rows if row)}
+
+    def staged(self, commit: str) -> list[tuple[str, str, str]]:
+        """(letter, path, blob before) of the dataset's record files in which what is staged differs from a commit."""
+        with self._hooked():
+            out = self._git("diff-index", "--cached", "--raw", "--no-abbrev", "--no-renames", "--relative", "-z", commit, "--",
+                            "labels", "predictions")  # fmt: skip
+        rows = out.split("\0")[:-1]
+        return [(info.split()[4][0], path, info.split()[2]) for info, path in zip(rows[::2], rows[1::2], strict=True)]
+
+    @contextmanager
+    def _hooked(self) -> Iterator[None]:
+        """With the index that Git names to a hook: of `git commit PATH` it is another than the repository's."""
+        named = os.environ.get("GIT_INDEX_FILE")
+        place = self.git_dir / "index" if named is None else self.top / named
+        with self._repo.git.custom_environment(GIT_INDEX_FILE=str(place)):
+            yield
+
+    def earlier(self, paths: Sequence[str]) -> list[str]:
+        """The blobs that any commit of a branch or tag had below these paths, each once."""
+        found: dict[str, None] = {}
+        for some in chunks(paths, 1000):
+            out = self._git("--literal-pathspecs", "log", "--all", "--full-history", "--diff-merges=separate", "--no-renames",
+                            "--raw", "--no-abbrev", "--format=", "--", *some)  # fmt: skip
+            found |= dict.fromkeys(blob for line in out.splitlines() for blob in line.split("\t")[0].split()[2:4])
+        return [blob for blob in found if blob.strip("0")]
 
     def shallow(self) -> bool:
         """Whether this clone lacks a part of history."""

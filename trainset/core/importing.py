@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from trainset.core.layout import number_labels
 from trainset.core.lookup import Names, plain
 from trainset.core.model import (
     Annotation,
+    Columns,
     Decision,
     Item,
     ItemRecord,
@@ -38,13 +40,14 @@ from trainset.core.model import (
 from trainset.core.names import HANDLE, NAME
 from trainset.core.pause import collector_paused
 from trainset.core.protocols import Imported, Importer, Problem, Skipped
-from trainset.core.registering import declare, item_of, source_of, split_of
+from trainset.core.registering import declare, item_of, source_of
 from trainset.core.routing import HELD_OUT
 from trainset.core.sidecar import Sidecar, Told
+from trainset.core.splits import Splits
 from trainset.errors import MediaError, UsageError
 
 As = Literal["decisions", "predictions"]
-_PORTION = 250
+_PORTION = 500
 _SOURCE = "media"
 _OF_STATE: Mapping[str, Verdict | None] = {
     "reviewed": "accepted", "auto-accepted": "accepted", "flagged": "flagged", "excluded": "excluded", "rejected": "rejected",
@@ -130,6 +133,7 @@ class Importing:
         self._place = _place(dataset, source or _SOURCE)
         self._fresh: dict[str, Item] = {}
         self._unwritten: list[Item] = []
+        self._splits = Splits(dataset)
         self._attaching = Attaching(dataset, task) if task.on else None
 
     # -- labels ---------------------------------------------------------------------------------------------
@@ -147,17 +151,30 @@ class Importing:
             raise UsageError(
                 f"task {self.task.name!r} has no label for {names}", hint="--add-labels adds them to the task"
             )
-        told = self._importer.options(self._src, self.task) if hasattr(self._importer, "options") else {}
+        told, _ = self._told()
         if not missing and not told:
             return
         with editing(self.dataset.root) as document:
             own = table(document, "tasks", self.task.name)
-            own.update({name: value for name, value in told.items() if name not in own})
+            own.update(told)
             self.report.added_labels = number_labels(table(own, "labels"), missing)
         self.dataset.reload()
         self.task = self.dataset.config.task(self.task.name)
         self._context = Finding(self.dataset, self.task)
         self._attaching = Attaching(self.dataset, self.task) if self.task.on else None
+
+    def _told(self) -> tuple[dict[str, Any], Any]:
+        """What the file says of the question that the task does not, by the keys of its table, and the task's options with
+        that: nothing where both do not go together, as edges between points that the task has not."""
+        options = self.task.options
+        if not hasattr(self._importer, "options") or not isinstance(options, msgspec.Struct):
+            return {}, options
+        own = msgspec.to_builtins(options)
+        told = {k: v for k, v in self._importer.options(self._src, self.task).items() if not own.get(k)}
+        try:
+            return told, msgspec.convert(own | told, type(options))
+        except msgspec.ValidationError:
+            return {}, options
 
     def _used(self, labels: Sequence[tuple[int | None, str]]) -> list[tuple[int | None, str]]:
         """Those of the file's labels that its annotations have."""
@@ -169,43 +186,54 @@ class Importing:
         return [(index, name) for index, name in self._importer.classes(self._src) if self.task.label(name) is None]
 
     def foresee_labels(self) -> None:
-        """For a dry run: take the file's labels as if they were the task's, and report those that are missing."""
+        """For a dry run: take the file's labels, and what else it says of the question, as if they were the task's, and
+        report the labels that are missing."""
         missing = self._missing()
         self.report.added_labels = [name for _, name in missing]
         self._lookup = {name: name for _, name in missing}
+        self.task = msgspec.structs.replace(self.task, options=self._told()[1])
+        self._context = Finding(self.dataset, self.task)
 
     # -- reading --------------------------------------------------------------------------------------------
 
-    def _read(self) -> Iterator[_Read]:
-        """Item key, what was read of it, and its annotations with the task's labels; problems are dealt with."""
+    def _read(self) -> Iterator[list[_Read]]:
+        """In portions: item key, what was read of it, and its annotations with the task's labels."""
         report = self.report
+        for portion in chunks(self._registered(), _PORTION):
+            every = [list(_labels_of(found.annotations)) for _, found in portion]
+            same = self._same.issuperset
+            if same(chain.from_iterable(every)):
+                labelled = [(key, found, found.annotations) for key, found in portion]
+            else:
+                labelled = [
+                    (key, found, found.annotations if same(labels) else self._relabelled(found.annotations, labels))
+                    for (key, found), labels in zip(portion, every, strict=True)
+                ]
+                every = [list(_labels_of(annotations)) for _, _, annotations in labelled]
+            report.items += len(labelled)
+            report.annotations += sum(map(len, every))
+            report.classes.update(label for label in chain.from_iterable(every) if label is not None)
+            report.splits.update(found.split for _, found in portion if found.split)
+            yield labelled
+
+    def _registered(self) -> Iterator[tuple[str, Imported]]:
+        """What is read, with the key of its item; problems are dealt with."""
         for found in self._importer.read(self._src, self._context):
             if isinstance(found, Problem):
-                report.problems.append(found)
-                continue
-            key = self._context.key(found.name, found.path) or self._register(found)
-            if key is None:
-                continue
-            annotations = self._with_labels(found.annotations)
-            report.items += 1
-            report.annotations += len(annotations)
-            report.classes.update([a.label for a in annotations if a.label is not None])
-            if found.split:
-                report.splits[found.split] += 1
-            yield key, found, annotations
+                self.report.problems.append(found)
+            elif key := self._context.key(found.name, found.path) or self._register(found):
+                yield key, found
 
-    def _with_labels(self, annotations: Sequence[Some]) -> Sequence[Some]:
+    def _relabelled(
+        self, annotations: Sequence[Annotation | Undecoded], labels: Sequence[str | None]
+    ) -> Sequence[Annotation | Undecoded]:
         """The same with the task's labels; annotations of labels that it does not have are left out and counted."""
-        if {a.label for a in annotations} <= self._same:
-            return annotations
-        kept = []
-        for annotation in annotations:
-            label = self._label(annotation.label)
-            if label is None:
-                self.report.unknown[str(annotation.label)] += 1
-            else:
-                kept.append(msgspec.structs.replace(annotation, label=label))
-        return kept
+        own = [self._label(label) for label in labels]
+        self.report.unknown.update(str(label) for label, known in zip(labels, own, strict=True) if known is None)
+        if isinstance(annotations, Columns):
+            return annotations.relabelled(own)
+        pairs = zip(annotations, own, strict=True)
+        return [msgspec.structs.replace(one, label=label) for one, label in pairs if label is not None]
 
     def _label(self, name: str | None) -> str | None:
         known = str(name)
@@ -226,21 +254,28 @@ class Importing:
             item = self._in_place(path, folder)
             if item is None:
                 return None
+            item = msgspec.structs.replace(item, split=self._split(found, item.key, item.group))
         elif not name or "#" in name:
             self.report.problems.append(Problem(visible(found.name), "this cannot name an item"))
             return None
         else:
-            item = Item(
-                key=f"{self._source or _SOURCE}/{name}", group=found.group, split=found.split, meta=dict(found.meta)
-            )
+            key = f"{self._source or _SOURCE}/{name}"
+            item = Item(key=key, group=found.group, split=self._split(found, key, found.group), meta=dict(found.meta))
+        if self.dataset.forgotten.holds(item.key):
+            self.report.problems.append(Problem(visible(found.name), "the item of its name was forgotten"))
+            return None
         if item.key not in self._fresh:
-            split = found.split or self._sidecar.of(found.name).split
-            split = split or split_of(found.group or item.key, self.dataset.config.splits)
             self.report.registered += 1
             self.report.absent += path is None
-            self._fresh[item.key] = item = item if item.split == split else msgspec.structs.replace(item, split=split)
+            self._fresh[item.key] = item
             self._unwritten.append(item)
         return item.key
+
+    def _split(self, found: Imported, key: str, group: str | None) -> str:
+        """The split of a new item: that which the file, or the one beside it, names, else that of its group."""
+        named = found.split or self._sidecar.of(found.name).split
+        group = found.group or group
+        return self._splits.note(group, named) if named else self._splits.of(key, group)
 
     def _in_place(self, path: Path, folder: Path | None = None) -> Item | None:
         """The item of a medium at `path`, in a source's `folder` if that is known; where it cannot be one, that is a
@@ -249,7 +284,7 @@ class Importing:
         inside = path.absolute().is_relative_to(base) or path.resolve().is_relative_to(base)
         source, root = source_of(self.dataset, base if inside else path.resolve().parent, self._source)
         draft = next(iter(self.dataset.kit.modality.scan(path, self._media_settings)))
-        item = draft.reason if isinstance(draft, Skipped) else item_of(self.dataset, source, root, draft)
+        item = draft.reason if isinstance(draft, Skipped) else item_of(source, root, draft, self._splits)
         if isinstance(item, str):
             self.report.problems.append(Problem(visible(str(path)), item))
             return None
@@ -259,7 +294,8 @@ class Importing:
 
     def _write_items(self) -> None:
         if self._unwritten and not self._dry:
-            self._items.append([msgspec.json.encode(ItemRecord(change="added", item=item)) for item in self._unwritten])
+            encode = msgspec.json.Encoder().encode
+            self._items.append([encode(ItemRecord(change="added", item=item)) for item in self._unwritten])
         self._unwritten = []
 
     # -- decisions ------------------------------------------------------------------------------------------
@@ -274,7 +310,7 @@ class Importing:
 
     def _decisions(self) -> None:
         writers: dict[str, Any] = {}
-        for portion in chunks(self._read(), _PORTION):
+        for portion in self._read():
             self._write_items()
             own = self._own([key for key, _, _ in portion])
             bodies: dict[str, list[bytes]] = {}
@@ -368,8 +404,14 @@ class Importing:
         seen = {target for rid in ids for target in self.dataset.decision(rid)[0].on}
         return next(rid for rid in ids if rid not in seen)
 
-    def _sound(self, key: str, name: str, annotations: Sequence[Some]) -> Sequence[Some]:
+    def _sound(
+        self, key: str, name: str, annotations: Sequence[Annotation | Undecoded]
+    ) -> Sequence[Annotation | Undecoded]:
         """The annotations that can be an answer, each with an id; the others are problems."""
+        if isinstance(annotations, Columns) and self._attaching is None:
+            if self._vouched(key, annotations):
+                return annotations
+            annotations = self._context.decode(self.dataset.codec.encode(annotations))
         annotations = self._attached(key, name, annotations)
         if not annotations:
             return annotations
@@ -382,6 +424,12 @@ class Importing:
             if not problem.note:
                 fatal.add(problem.where)
         return tuple(a for a in annotations if a.id not in fatal) if fatal else annotations
+
+    def _vouched(self, key: str, annotations: Columns) -> bool:
+        """Whether the importer looked at all that an item's annotations are checked for."""
+        if annotations.meta is None:
+            return True
+        return annotations.meta == self._item(key).meta and not self.task.options
 
     def _attached(self, key: str, name: str, annotations: Sequence[Some]) -> Sequence[Some]:
         """The annotations; in a task on another's objects, those that speak of one, and the others are problems."""
@@ -401,7 +449,7 @@ class Importing:
         return self.report
 
     def _predictions(self) -> None:
-        every = list(self._read())
+        every = [*chain.from_iterable(self._read())]
         proposed = {key for key, found, _ in every if found.state == "predicted"}
         read = [
             (key, with_ids(self._attached(key, found.name, some), "p"))
@@ -434,6 +482,10 @@ def _says_the_same(a: Decision, b: Decision) -> bool:
     """Whether two decisions of one reviewer differ in nothing but what they saw; in sight of other objects is not the same."""
     said = (None if x.annotations is msgspec.UNSET else bytes(x.annotations) for x in (a, b))
     return len(set(said)) == 1 and (a.verdict, a.attributes, a.of) == (b.verdict, b.attributes, b.of)
+
+
+def _labels_of(annotations: Sequence[Annotation | Undecoded]) -> Iterable[str | None]:
+    return annotations.labels if isinstance(annotations, Columns) else (a.label for a in annotations)
 
 
 def _handle(name: str) -> str | None:

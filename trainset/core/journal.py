@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -128,15 +128,15 @@ class Writer:
                 with _locked(self._fd):
                     if os.fstat(self._fd).st_size == self._size:
                         return self._put(bodies)
-                self.close()  # another process sealed the file
+                self.close()  # another process sealed the file, or took it over
                 return self.append(bodies)
             except OSError as error:
                 raise _disk(self._path, error) from error
 
     def _put(self, bodies: Sequence[bytes]) -> list[str]:
         chain = Chain(self._chain.header, self._chain.count, self._chain.value)
-        out = [chain.append(body) for body in bodies]
-        data = b"\n".join([*[line for line, _ in out], b""])
+        rows, ids = chain.extend(bodies)
+        data = b"\n".join([*rows, b""])
         try:
             for fd in self._fds():
                 _write(fd, data)
@@ -144,7 +144,7 @@ class Writer:
             self._cut(self._size)
             raise
         self._chain, self._size = chain, self._size + len(data)
-        return [identity for _, identity in out]
+        return ids
 
     def sync(self) -> None:
         """Return once everything appended is on disk and reachable under the dataset's labels; where that fails, what
@@ -239,10 +239,14 @@ class Writer:
         self._fd, self._mirror, self._path, self._live = fd, mirror, path, live
 
     def _reattach(self) -> None:
-        """Where the path no longer leads to our file, give the file a new path: Git may want the old one back."""
+        """Where the path no longer leads to our file, give the file a new path: Git may want the old one back. A file that
+        `take_over` left empty lives on under its path."""
         mine = os.fstat(self._fd)
         with suppress(FileNotFoundError, NotADirectoryError):
             if os.path.samestat(self._path.stat(), mine):
+                return
+        with _locked(self._fd):
+            if not os.fstat(self._fd).st_size:
                 return
         make_folder(self._places.live)
         with _exclusive(self._places.live):
@@ -305,7 +309,7 @@ def _read(fd: int, size: int) -> bytes:
 
 def _disk(path: Path, error: OSError) -> TrainsetError:
     return RecordError(
-        f"{path} could not be written: {error.strerror}; nothing of this was recorded",
+        f"{error.strerror}: {path} could not be written, and nothing of this was recorded",
         hint="free some space or mend the permissions, then do it again",
     )
 
@@ -342,6 +346,47 @@ def open_new(path: Path) -> int:
     raise AssertionError("unreachable")
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """A new file that holds `data`, on disk when this returns."""
+    try:
+        os.close(_new(path, data))
+    except OSError as error:
+        raise _disk(path, error) from error
+    sync_folder(path.parent)
+
+
+def take_over(path: Path, live: Path, change: Callable[[bytes], bytes], drafts: Path) -> None:
+    """Put what `change` makes of a label file in its place, and in that of its second link, all or nothing each. A writer
+    that has it open finds it empty, and goes on in a new file."""
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        with _locked(fd):
+            before = _read(fd, os.fstat(fd).st_size)
+            data = change(before)
+            if data == before:
+                return
+            replace(path, data, drafts)
+            if live.exists():
+                replace(live, data, live.parent)
+            if not os.fstat(fd).st_nlink:
+                os.ftruncate(fd, 0)
+    finally:
+        os.close(fd)
+
+
+def replace(path: Path, data: bytes, drafts: Path) -> None:
+    """Put `data` in the place of a file, all or nothing, and durably; it is written in the folder `drafts` first."""
+    make_folder(drafts)
+    draft = drafts / f".{path.name}.{os.getpid()}"
+    draft.unlink(missing_ok=True)
+    try:
+        os.close(_new(draft, data))
+        draft.replace(path)
+    except OSError as error:
+        raise _disk(path, error) from error
+    sync_folder(path.parent)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and its parents, each durable."""
     missing = []
@@ -364,9 +409,9 @@ def sync_folder(path: Path) -> None:
             os.close(fd)
 
 
-def seal(path: Path) -> bool:
+def seal(path: Path, seconds: int | None = None) -> bool:
     """Write the end of a label file, whoever wrote it, unless it has one; False where nothing in it was acknowledged,
-    RecordError where it is not sound. A live writer notices, and goes on in a new file."""
+    RecordError where it is not sound. A live writer notices, and goes on in a new file. `seconds` is told in the end."""
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
     try:
         with _locked(fd):
@@ -381,7 +426,7 @@ def seal(path: Path) -> bool:
             if chain is None or sealed:
                 return chain is not None
             try:
-                _write(fd, (b"" if data.endswith(b"\n") else b"\n") + chain.end() + b"\n")
+                _write(fd, (b"" if data.endswith(b"\n") else b"\n") + chain.end(seconds) + b"\n")
                 os.fsync(fd)
             except OSError:
                 with suppress(OSError):
@@ -402,15 +447,15 @@ class Recovered:
     records: int
 
 
-def recover(places: Places, git: GitView) -> list[Recovered]:
+def recover(places: Places, git: GitView, bury: Callable[[bytes], bytes] = bytes) -> list[Recovered]:
     """Bring back live files that have lost their path in the tree, each once whoever opens the dataset, and drop those
-    that a commit holds."""
+    that a commit holds. `bury` leaves out of a file's bytes what was forgotten meanwhile."""
     if not places.live.is_dir() or not any(places.live.glob("*.jsonl")):
         return []
     if not os.access(places.live, os.W_OK):  # nobody writes here
         return []
     with _exclusive(places.live):
-        found = [_recover(places, git, live) for live in sorted(places.live.glob("*.jsonl"))]
+        found = [_recover(places, git, live, bury) for live in sorted(places.live.glob("*.jsonl"))]
     return [recovered for recovered in found if recovered is not None]
 
 
@@ -425,20 +470,23 @@ def forget(places: Places, git: GitView, committed: Iterable[Path]) -> None:
                 live.unlink()
 
 
-def _recover(places: Places, git: GitView, live: Path) -> Recovered | None:
+def _recover(places: Places, git: GitView, live: Path, bury: Callable[[bytes], bytes]) -> Recovered | None:
     with live.open("rb") as stream:
         header = read_header(stream.readline().rstrip(b"\n"))
     if header is None:  # nothing in it was ever acknowledged
         return None
     folder = places.folder(header)
     home = folder / live.name
+    attached = _named(folder, live.stat()) is not None
+    whole = live.read_bytes()
+    data = whole if attached else bury(whole)
+    if data != whole:
+        replace(live, data, places.live)
     if git.has(home, live):
         live.unlink()
         return None
-    data = live.read_bytes()
     records = sum(1 for _ in lines(data)) - 1
-    attached = _named(folder, live.stat()) is not None or (home.is_file() and home.read_bytes().startswith(data))
-    if attached or not records:
+    if attached or not records or (home.is_file() and home.read_bytes().startswith(data)):
         return None
     if git.has(home, live, anywhere=True):
         live.unlink()

@@ -73,7 +73,11 @@ class Judging:
             if None in stored:
                 self.missing += 1
                 continue
-            said = [self.dataset.predicted(row, raw) for raw in stored if raw is not None]
+            said = [
+                self.dataset.predicted(row, run.id, raw)
+                for run, raw in zip(self.runs, stored, strict=True)
+                if raw is not None
+            ]
             truth = self.dataset.answer(self.task, row)
             origins = (self.dataset.decision(rid)[0].origin for rid in row.answer)
             self.prompted += any(origin is not None and origin.run in names for origin in origins)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from trainset.core.preferences import Binding
+from trainset.core.preferences import Binding, Keys
+from trainset.core.presets import PRESETS, Place
 from trainset.core.protocols import Key
 from trainset.errors import ConfigError
 
@@ -43,13 +44,19 @@ def textual_name(text: str) -> str:
 
 
 class Keymap:
-    """The keys of one screen; `wanted` are the changes, by the names of what they do, and `place` where they stand."""
+    """The keys of one screen; `wanted` are the changes, by the names of what they do, on top of those of a `preset`, and
+    `place` is where they stand."""
 
-    def __init__(self, wanted: Mapping[str, Binding] | None = None, place: str = "[keys]") -> None:
-        self._place = place
+    def __init__(
+        self,
+        wanted: Mapping[str, Binding] | None = None,
+        place: str = "[keys]",
+        preset: Mapping[str, Binding] | None = None,
+    ) -> None:
+        self._place, self._own = place, wanted or {}
         self._wanted = {
             each: tuple(self._checked(each, key) for key in ((keys,) if isinstance(keys, str) else keys))
-            for each, keys in (wanted or {}).items()
+            for each, keys in {**(preset or {}), **self._own}.items()
         }
 
     def _checked(self, command: str, text: str) -> str:
@@ -80,7 +87,7 @@ class Keymap:
         `others` gives the keys of other views; it is asked only where a change may be meant for one of them.
         """
         known = list(dict.fromkeys(name(key) for table in tables for key in table))
-        unknown = [called for called in self._wanted if called not in known]
+        unknown = [called for called in self._own if called not in known]
         if unknown:
             known += map(name, others())
         for called in unknown:
@@ -99,6 +106,13 @@ class Keymap:
                     f"{self._place}: {key.key} would do both {other!r} and {called!r}",
                     hint=f"give one of them another key, or none: {_quoted(free)} = []",
                 )
+
+
+def keymap(keys: Keys, screen: Place, file: object = "") -> Keymap:
+    """What a person wants of one screen's keys; `file` is where they said so."""
+    wanted: Mapping[str, Binding] = getattr(keys, screen)
+    where = f"{file}: [keys.{screen}]" if file else f"[keys.{screen}]"
+    return Keymap(wanted, where, PRESETS[keys.preset].get(screen))
 
 
 def _quoted(called: str) -> str:

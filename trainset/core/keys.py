@@ -30,6 +30,8 @@ CORE_KEYS: tuple[Key, ...] = (
     Key("g", "guidelines", "guidelines"),
     Key("i", "inspect", "look closely: the picture over the whole screen, in pixels where the terminal shows them"),
     Key("slash", "jump", "go to an item by a part of its key"),
+    Key("Q", "queue", "the queue as a list: filter it, and go to any item of it"),
+    Key("home", "home", "all tasks: leave this one, and choose another"),
     Key("o", "overlays", "show or hide overlays"),
     Key("m", "renderer", "other way to draw pictures"),
     Key("F", "fit", "fit the whole item"),

@@ -21,13 +21,15 @@ IGNORES = """# trainset: label files are the truth and belong in Git; media and 
 !/labels/**
 !/predictions/
 !/predictions/**
+!/releases/
+!/releases/**
 """
 RULES: dict[str, dict[str, Any]] = {
     "min-score": {"below": 0.5},
     "overlapping-duplicates": {"above": 0.7},
     "random-audit": {"share": 0.05, "seed": 0},
 }
-_KEPT = ("dataset", "splits", "git", "engine", "review")
+_KEPT = ("dataset", "splits", "git", "engine", "review", "privacy")
 _HEAD = "# The settings of this dataset. docs/configuration.md of trainset explains every one."
 _GUIDELINES = "# {name}\n\nSay here what each label means, with the cases that people disagree about.\n\n{labels}\n"
 

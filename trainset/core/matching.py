@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainset.core.model import Annotation, Item, Opaque
-from trainset.core.protocols import AnnotationOps
+from trainset.core.protocols import AnnotationOps, Comparing
 from trainset.core.scene import Rect
 
 Ops = Callable[[str], AnnotationOps]
@@ -42,7 +42,7 @@ def tag_of(annotation: Annotation) -> str:
 
 
 def likeness(a: Sequence[Annotation], b: Sequence[Annotation], item: Item, ops: Ops) -> NDArray[np.float64]:
-    """`(len(a), len(b))` in 0..1: similarity of geometry where types match, else 0.
+    """`(len(a), len(b))` in 0..1: similarity of geometry where types match or are comparable, else 0.
 
     What no plugin knows (`Opaque`) is like only what has the same bytes.
     """
@@ -50,15 +50,36 @@ def likeness(a: Sequence[Annotation], b: Sequence[Annotation], item: Item, ops: 
     if len(kinds) == 1 and Opaque not in kinds:
         return ops(tag_of(a[0] if a else b[0])).similarity(a, b, item)
     out = np.zeros((len(a), len(b)))
-    for tag in {tag_of(x) for x in a} & {tag_of(x) for x in b}:
-        rows = [i for i, x in enumerate(a) if tag_of(x) == tag]
-        columns = [j for j, x in enumerate(b) if tag_of(x) == tag]
-        if any(isinstance(x, Opaque) for x in (*(a[i] for i in rows), *(b[j] for j in columns))):
-            found = np.array([[float(_raw(a[i]) == _raw(b[j])) for j in columns] for i in rows])
-        else:
-            found = ops(tag).similarity([a[i] for i in rows], [b[j] for j in columns], item)
-        out[np.ix_(rows, columns)] = found
+    (left, rows), (right, columns) = _by_tag(a), _by_tag(b)
+    for tag in left:
+        for other in right:
+            out[np.ix_(rows[tag], columns[other])] = _between(tag, left[tag], other, right[other], item, ops)
     return out
+
+
+def _by_tag(annotations: Sequence[Annotation]) -> tuple[dict[str, list[Annotation]], dict[str, list[int]]]:
+    """The annotations of each tag, and their places in the list."""
+    found: dict[str, list[Annotation]] = {}
+    places: dict[str, list[int]] = {}
+    for n, x in enumerate(annotations):
+        found.setdefault(tag_of(x), []).append(x)
+        places.setdefault(tag_of(x), []).append(n)
+    return found, places
+
+
+def _between(
+    tag: str, a: Sequence[Annotation], other: str, b: Sequence[Annotation], item: Item, ops: Ops
+) -> NDArray[np.float64] | float:
+    """The similarity of annotations of one type with those of one type."""
+    if any(isinstance(x, Opaque) for x in (*a, *b)):
+        return np.array([[float(tag == other and _raw(x) == _raw(y)) for y in b] for x in a])
+    if tag == other or other in _comparable(ops(tag)):
+        return ops(tag).similarity(a, b, item)
+    return ops(other).similarity(b, a, item).T if tag in _comparable(ops(other)) else 0.0
+
+
+def _comparable(ops: AnnotationOps) -> Collection[str]:
+    return ops.comparable if isinstance(ops, Comparing) else ()
 
 
 def _raw(annotation: Annotation) -> object:
@@ -107,6 +128,6 @@ def equivalent(a: Sequence[Annotation], b: Sequence[Annotation], item: Item, ops
 def _by_meaning(annotations: Sequence[Annotation]) -> dict[object, list[Annotation]]:
     groups: dict[object, list[Annotation]] = {}
     for x in annotations:
-        key = (tag_of(x), x.label, tuple(sorted((k, v) for k, v in x.attributes.items() if v is not None)))
+        key = (x.label, tuple(sorted((k, v) for k, v in x.attributes.items() if v is not None)))
         groups.setdefault(key, []).append(x)
     return groups

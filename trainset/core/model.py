@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, overload
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
@@ -75,6 +77,43 @@ class Undecoded(Struct, frozen=True, gc=False):
     id: str
     label: str | None
     fields: bytes
+
+
+@dataclass(slots=True)
+class Columns(Sequence[Undecoded]):
+    """An item's `Undecoded` annotations of one type as parallel lists, which take a tenth of the objects.
+
+    `ids` are unique; `labels` and `fields` are of the same length. `meta` is the item's `meta` for which whoever made them
+    has looked at what the modality's checks look at: on an item with another one they are decoded, and checked. None says
+    that the checks pass them over.
+    """
+
+    tag: str
+    ids: Sequence[str]
+    labels: Sequence[str | None]
+    fields: Sequence[bytes]
+    meta: Mapping[str, Any] | None = None
+
+    def relabelled(self, labels: Sequence[str | None]) -> Columns:
+        """The same with these labels, without those whose new label is None."""
+        rows = [row for row in zip(self.ids, labels, self.fields, strict=True) if row[1] is not None]
+        ids, own, fields = zip(*rows, strict=True) if rows else ((), (), ())
+        return Columns(self.tag, ids, own, fields, self.meta)
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    @overload
+    def __getitem__(self, at: int) -> Undecoded: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Undecoded]: ...
+    def __getitem__(self, at: int | slice) -> Undecoded | Sequence[Undecoded]:
+        if isinstance(at, slice):
+            return Columns(self.tag, self.ids[at], self.labels[at], self.fields[at], self.meta)
+        return Undecoded(self.tag, self.ids[at], self.labels[at], self.fields[at])
+
+    def __iter__(self) -> Iterator[Undecoded]:
+        return map(Undecoded, (self.tag,) * len(self), self.ids, self.labels, self.fields)
 
 
 class Item(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -191,17 +230,61 @@ class Outcome(Struct, kw_only=True, omit_defaults=True, frozen=True):
     error: str | None = None
 
 
-class Prediction(Struct, kw_only=True, frozen=True):
-    """A line of `predictions/<task>/<run>`: the annotations that a run proposes for one item."""
+class Prediction(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """A line of `predictions/<task>/<run>`: the annotations that a run proposes for one item.
+
+    `weak` are annotations that it does not propose, and `likely` other labels with scores by an annotation's id: both are
+    read where a person looks at the item, and nowhere else.
+    """
 
     item: str
     annotations: Raw
+    weak: Raw | UnsetType = UNSET
+    likely: Raw | UnsetType = UNSET
 
 
 class LotEntry(Struct, kw_only=True, frozen=True):
     """A line of `labels/lots`: an item drawn into a random audit before anyone looked at it."""
 
     item: str
+
+
+class ForgottenItem(Struct, kw_only=True, frozen=True):
+    """A line of `labels/forgotten`: the item whose key has this digest (see `trainset.core.forgotten.salted`) is gone from
+    the dataset for good."""
+
+    item: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    salt: Annotated[str, Meta(pattern="^[0-9A-Za-z]{1,64}$")]
+
+
+class Migration(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """A line of `labels/migrations`: a task's question was changed after some of it was answered.
+
+    `labels` became `into`: one label (they were renamed or merged), several (one was split, and which it is a person must
+    say), or none (they were retired). Or `attribute` was added, `of` the item or of objects of `labels` (all, where there
+    are none); `value` is what it is wherever it was not asked for, and where that is None and it is `required`, a person must
+    say. `on` names the migrations that this one follows, and everything that those followed.
+    """
+
+    labels: tuple[str, ...] = ()
+    into: tuple[str, ...] = ()
+    attribute: str | None = None
+    of: Literal["object", "item"] = "object"
+    value: AttributeValue = None
+    required: bool = False
+    on: tuple[str, ...] = ()
+    note: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What it changed, in words."""
+        named = ", ".join(self.labels)
+        if self.attribute is not None:
+            value = "" if self.value is None else f", {self.value} before"
+            return f"attribute {self.attribute} of {named or f'every {self.of}'} was added{value}"
+        if len(self.into) > 1:
+            return f"label {named} was split into {', '.join(self.into)}"
+        return f"label {named} became {self.into[0]}" if self.into else f"label {named} was retired"
 
 
 class RuleHeader(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -230,7 +313,7 @@ class Header(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """
 
     trainset: int
-    kind: Literal["items", "decisions", "runs", "lots", "migrations"]
+    kind: Literal["items", "decisions", "runs", "lots", "migrations", "forgotten"]
     task: str | None = None
     reviewer: str | None = None
     session: str = ""
@@ -249,12 +332,13 @@ class Header(Struct, kw_only=True, omit_defaults=True, frozen=True):
     lot: dict[str, Any] = {}
 
 
-class End(Struct, kw_only=True, frozen=True):
-    """The last line of a sealed label file."""
+class End(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """The last line of a sealed label file. `seconds` is what all of its decisions took together, where that is told."""
 
     end: bool
     records: int
     chain: str
+    seconds: Size | None = None
 
 
 class Label(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -295,11 +379,20 @@ class Attribute(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class RuleConfig(Struct, kw_only=True, frozen=True):
-    """A review rule as a task configures it: `name` is the task's own name of it, `rule` the registered rule."""
+    """A review rule as a task configures it: `name` is the task's own name of it, `rule` the registered rule. What it finds
+    is for reviewers with the `skill` ("": any)."""
 
     name: str
     rule: str
     settings: dict[str, Any]
+    skill: str = ""
+
+
+class Assign(Struct, kw_only=True, frozen=True):
+    """Who shares the queue of a task, and which share of it (0 to 1) two of them decide independently of each other."""
+
+    reviewers: tuple[str, ...]
+    overlap: float = 0.0
 
 
 class Task(Struct, kw_only=True, frozen=True):
@@ -308,7 +401,8 @@ class Task(Struct, kw_only=True, frozen=True):
     `definition` digests what changes an answer's meaning (type, labels, attributes, `many`, `on`, `options`);
     `agree_above` is the similarity from which two annotations of the same label count as the same object. `on` is the
     task whose objects this one asks about, None where it asks about the item. `options` are what else the
-    task's table holds: the struct that the task's annotation type names for it, else a mapping.
+    task's table holds: the struct that the task's annotation type names for it, else a mapping. `former` maps what labels
+    were called before to their ids. `assign` says who shares its queue; without it everybody has all of it.
     """
 
     name: str
@@ -321,17 +415,19 @@ class Task(Struct, kw_only=True, frozen=True):
     propose: tuple[str, ...] = ()
     rank: str = "uncertain"
     seed: int = 0
+    assign: Assign | None = None
     agree_above: float = 0.5
     guidelines: str = ""
     definition: str = ""
     options: Any = {}
+    former: dict[str, str] = {}
 
     def label(self, name: str) -> Label | None:
-        """The label with this id or display name, retired ones included."""
-        for label in self.labels:
-            if name in (label.id, label.title):
-                return label
-        return None
+        """The label with this id or display name, or that was once called so, or is retired."""
+        called = [label for label in self.labels if name in (label.id, label.title)]
+        now = [label for label in self.labels if label.id == self.former.get(name)]
+        found = [*(label for label in called if not label.retired), *now, *called]
+        return found[0] if found else None
 
     @property
     def active(self) -> tuple[Label, ...]:

@@ -61,23 +61,23 @@ class Neighbours:
         rows, values = self._indexed(queries, count)
         fresh = self.rows[np.searchsorted(self.rows, indexed) :]
         more = self._exact(queries, fresh, count)
-        return _best(np.concatenate([rows, more[0]], axis=1), np.concatenate([values, more[1]], axis=1), count)
+        return best(np.concatenate([rows, more[0]], axis=1), np.concatenate([values, more[1]], axis=1), count)
 
     def _exact(self, queries: NDArray[np.float32], rows: NDArray[np.int64], count: int) -> Found:
-        best = np.full((len(queries), count), -1, np.int64), np.full((len(queries), count), -2, np.float32)
+        found = np.full((len(queries), count), -1, np.int64), np.full((len(queries), count), -2, np.float32)
         for at in range(0, len(rows), BLOCK):
             block = rows[at : at + BLOCK]
             whole = int(block[-1] - block[0]) + 1 == len(block)
-            found = self.vectors[int(block[0]) : int(block[-1]) + 1] if whole else self.vectors[block]
+            some = self.vectors[int(block[0]) : int(block[-1]) + 1] if whole else self.vectors[block]
             alike = np.full((len(queries), -(-len(block) // _GROUP) * _GROUP), -2, np.float32)
-            np.matmul(queries, unit(found).T, out=alike[:, : len(block)])
+            np.matmul(queries, unit(some).T, out=alike[:, : len(block)])
             likely = _likely(alike, min(count, len(block)))
-            best = _best(
-                np.concatenate([best[0], block[likely]], axis=1),
-                np.concatenate([best[1], np.take_along_axis(alike, likely, axis=1)], axis=1),
+            found = best(
+                np.concatenate([found[0], block[likely]], axis=1),
+                np.concatenate([found[1], np.take_along_axis(alike, likely, axis=1)], axis=1),
                 count,
             )
-        return best
+        return found
 
     def _indexed(self, queries: NDArray[np.float32], count: int) -> Found:
         """What the index finds, compared again with the vectors themselves."""
@@ -95,7 +95,7 @@ class Neighbours:
         for n, row in enumerate(rows):
             values[n] = unit(self.vectors[np.maximum(row, 0)]) @ queries[n]
         values[rows < 0] = -2
-        return _best(rows, values, count)
+        return best(rows, values, count)
 
 
 def _likely(alike: NDArray[np.float32], count: int) -> NDArray[np.intp]:
@@ -103,13 +103,13 @@ def _likely(alike: NDArray[np.float32], count: int) -> NDArray[np.intp]:
     groups = alike.reshape(len(alike), -1, _GROUP)
     if groups.shape[1] <= count:
         return np.argpartition(-alike, count - 1, axis=1)[:, :count]
-    best = np.argpartition(-groups.max(axis=2), count - 1, axis=1)[:, :count]
-    columns = (best[..., None] * _GROUP + np.arange(_GROUP)).reshape(len(alike), -1)
+    likely = np.argpartition(-groups.max(axis=2), count - 1, axis=1)[:, :count]
+    columns = (likely[..., None] * _GROUP + np.arange(_GROUP)).reshape(len(alike), -1)
     inner = np.argpartition(-np.take_along_axis(alike, columns, axis=1), count - 1, axis=1)[:, :count]
     return np.take_along_axis(columns, inner, axis=1)
 
 
-def _best(rows: NDArray[np.int64], values: NDArray[np.float32], count: int) -> Found:
+def best(rows: NDArray[np.int64], values: NDArray[np.float32], count: int) -> Found:
     """The `count` largest values of each line, falling; of one value the lowest row first."""
     order = np.lexsort((rows, -values), axis=1)[:, :count]
     return np.take_along_axis(rows, order, axis=1), np.take_along_axis(values, order, axis=1)

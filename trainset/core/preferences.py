@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from trainset.core.presets import Preset
 from trainset.core.settings import Places, typed
 from trainset.errors import ConfigError
 
@@ -22,7 +23,8 @@ Binding = str | tuple[str, ...]
 class Display(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """`[display]`: how pictures reach the terminal; what is "auto" is chosen by the terminal.
 
-    `bytes` is what a cell of a picture may cost on average, in bytes; 0 is as much as it takes.
+    `bytes` is what a cell of a picture may cost on average, in bytes; 0 is as much as it takes. `pace` shows one's own.
+    `bell` and `flash` say that a key was refused; `pause_after` reminds of a pause after as many minutes, 0 never.
     """
 
     glyphs: Literal["auto", "half", "quad", "sextant", "ascii"] = "auto"
@@ -30,11 +32,18 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_
     graphics: Literal["auto", "kitty", "sixel", "none"] = "auto"
     bytes: Literal["auto"] | Annotated[int, msgspec.Meta(ge=0)] = "auto"
     theme: str = "trainset"
+    pace: bool = True
+    bell: bool = True
+    flash: bool = True
+    pause_after: Annotated[int, msgspec.Meta(ge=0, le=1440)] = 0
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """`[keys.item]` and so on: for each screen, names of commands and the key or keys that are to do them."""
+    """`[keys]`: a preset, how many milliseconds must pass before a deciding key counts (those of the data set, if they
+    are more), and for each screen names of commands and the key or keys that are to do them."""
 
+    preset: Preset = "qwerty"
+    min_look: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 0
     item: dict[str, Binding] = {}
     grid: dict[str, Binding] = {}
     adjudicate: dict[str, Binding] = {}

@@ -20,7 +20,7 @@ class Prompts:
         row = self._dataset.row(item.key, self._task)
         if self._run is not None:
             raw = self._dataset.prediction(self._task, row, self._run)
-            found = None if raw is None else self._dataset.codec.decode(raw)
+            found = None if raw is None else self._dataset.proposed(self._run, raw)
         else:
             found = self._dataset.answer(self._task, row) if row.answer else self._dataset.proposal(self._task, row)
         if found is None:

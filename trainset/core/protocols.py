@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -140,6 +140,17 @@ class AnnotationOps(Protocol):
 
 
 @runtime_checkable
+class Comparing(AnnotationOps, Protocol):
+    """What the ops of a type are too of which annotations can be compared with those of other types: a mask with a polygon."""
+
+    @property
+    def comparable(self) -> Collection[str]:
+        """The tags of the other types. `similarity` then also gets lists of which one is of this type, the other of one of
+        these; one of both types says so, and `extent` stays each type's own."""
+        ...
+
+
+@runtime_checkable
 class TaskOptions(Protocol):
     """What the table of a task holds beside the core's settings, where a type of annotation has more to say: a msgspec Struct
     whose fields all have defaults, named by `AnnotationSpec.options`."""
@@ -174,6 +185,10 @@ class Context(Protocol):
         """How many annotations of each label the present answers and proposals hold."""
         ...
 
+    def labels(self, items: Sequence[Item]) -> Sequence[Sequence[str]]:
+        """The labels in each item's present answer, or in the proposal where there is no answer; each label once."""
+        ...
+
     def proposals(self, item: Item) -> Mapping[str, Sequence[Annotation]]:
         """What each run says of an item, by run id; the proposal shown comes first."""
         ...
@@ -188,7 +203,7 @@ class Context(Protocol):
         ...
 
     def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
-        """`(len(a), len(b))` in 0..1 by geometry, 0 between different types."""
+        """`(len(a), len(b))` in 0..1 by geometry, 0 between types that are not comparable."""
         ...
 
     def extent(self, annotation: Annotation, item: Item) -> Rect | None:
@@ -216,10 +231,10 @@ class Context(Protocol):
         ...
 
     def neighbours(
-        self, items: Iterable[Item], count: int, embedder: str = ""
+        self, items: Iterable[Item], count: int, embedder: str = "", among: Iterable[Item] | None = None
     ) -> Iterator[tuple[Item, Sequence[Neighbour]]]:
-        """Each of these items with up to `count` others of the whole dataset that are most like it, the likest first;
-        none for an item that has no vector."""
+        """Each of these items with up to `count` others of the whole dataset, or of those `among` which to look, that are
+        most like it, the likest first; none for an item that has no vector."""
         ...
 
 
@@ -291,6 +306,29 @@ class Prelabeler(Protocol):
 
     def providers(self) -> Sequence[str]:
         """The execution providers that really run the model, empty where there are none to choose from."""
+        ...
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a pre-labeller says of an item: the `annotations` that it proposes, and what it knows beside them.
+
+    `weak` are objects that it holds for too unlikely to propose, best first, a few. `likely` are other classes that one of
+    `annotations` or `weak` may be of, by its id: names as in labels, with scores, best first. Neither ever counts: they help
+    a person who looks for what was missed, or mends a label.
+    """
+
+    annotations: Sequence[Annotation]
+    weak: Sequence[Annotation] = ()
+    likely: Mapping[str, Sequence[tuple[str, float]]] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Tentative(Prelabeler, Protocol):
+    """What a pre-labeller is too that knows more than it proposes; `decode_all` is then asked instead of `decode`."""
+
+    def decode_all(self, output: Any, item: Item) -> Decoded:
+        """What `decode` gives, and what else there is; ids are unique among all of it. ModelError as there."""
         ...
 
 
@@ -452,7 +490,7 @@ class OptionsImporter(Importer, Protocol):
     def options(self, src: Path, task: Task) -> Mapping[str, Any]:
         """What `src` says of a task beside its labels, by the keys of the task's own table: the `points` of a skeleton.
 
-        The core writes what the table does not have yet to `trainset.toml`.
+        The core writes what the table does not have yet to `trainset.toml`, unless it does not go together with what is there.
         """
         ...
 
@@ -549,13 +587,17 @@ class Effect:
     """Something a view asks of the screen: show a `region`, say a `message`; None leaves it as it is.
 
     `label` asks the reviewer for a label and sends it back as the command that `label` names; with `choices` (id and
-    name), for one of these instead.
+    name), for one of these instead. `prompt` shows `prompts` to a `Promptable` model of the task, and later sends what it
+    finds, a sequence of annotations, back as the command that `prompt` names: an empty one where it fails or is called off,
+    none where the reviewer has gone on or something else was asked since.
     """
 
     region: Rect | None = None
     message: str = ""
     label: str | None = None
     choices: Sequence[tuple[str, str]] = ()
+    prompt: str | None = None
+    prompts: Sequence[Annotation] = ()
 
 
 class View(Protocol):
@@ -565,7 +607,10 @@ class View(Protocol):
     `label` (argument: a label id, for the selected object or the item), `delete`, `attribute` (argument: name, value),
     `reveal` (argument: an annotation of whichever version; a view that shows a part at a time goes to where that is),
     `recent` (argument: the label id that was last given, which new objects take; sent after `open`),
-    and for the pointer `press`, `drag`, `release` with a point. Others come from the view's `keys`.
+    `weak` (argument: what models hold for too unlikely to propose, by the name of a version; sent after `open` where there
+    is any: to be shown when asked for, under these ids, and kept under them where it is taken),
+    and for the pointer `press`, `drag`, `release` with a point (argument: True while Ctrl or Alt is held). Others come from
+    the view's `keys`, with the pointer's place where that is over the picture.
     """
 
     @property

@@ -8,7 +8,7 @@ that is changed, missing, added or in another place breaks it. `end` fixes the c
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -57,15 +57,29 @@ class Chain:
 
     def append(self, body: bytes) -> tuple[bytes, str]:
         """The line for a record whose JSON is `body`, and its id; the chain moves on."""
-        identity = _hash(self.header, self.count.to_bytes(8, "little"), body)
-        self.count += 1
-        self.value = _hash(self.value, identity)
-        name = identity.hex()
-        return b'{"id":"%b",%b,"chain":"%b"}' % (name.encode(), body[1:-1], self.value.hex().encode()), name
+        (line,), (name,) = self.extend([body])
+        return line, name
 
-    def end(self) -> bytes:
+    def extend(self, bodies: Iterable[bytes]) -> tuple[list[bytes], list[str]]:
+        """The lines for records, and their ids; the chain moves on."""
+        lines: list[bytes] = []
+        names: list[str] = []
+        ours = hashlib.blake2b(self.header, digest_size=16)
+        for number, body in enumerate(bodies, self.count):
+            state = ours.copy()
+            state.update(number.to_bytes(8, "little"))
+            state.update(body)
+            identity = state.digest()
+            self.value = _hash(self.value, identity)
+            name = identity.hex()
+            lines.append(b'{"id":"%b",%b,"chain":"%b"}' % (name.encode(), body[1:-1], self.value.hex().encode()))
+            names.append(name)
+        self.count += len(names)
+        return lines, names
+
+    def end(self, seconds: int | None = None) -> bytes:
         """The line that seals the file."""
-        return msgspec.json.encode(End(end=True, records=self.count, chain=self.value.hex()))
+        return msgspec.json.encode(End(end=True, records=self.count, chain=self.value.hex(), seconds=seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +103,21 @@ def parse(line: bytes) -> tuple[str, bytes, str] | None:
     if not (_is_hex(identity) and _is_hex(chain)):
         return None
     return identity.decode(), b"{%b}" % line[_HEAD:-_TAIL], chain.decode()
+
+
+_FORGOTTEN = b'{"forgotten":"'
+
+
+def tombstone(identity: str, mark: str, chain: str) -> bytes:
+    """What takes the place of the line of a record on a forgotten item, which is known by `mark`: id and chain stay."""
+    return b'{"id":"%b",%b%b","chain":"%b"}' % (identity.encode(), _FORGOTTEN[1:], mark.encode(), chain.encode())
+
+
+def buried(body: bytes) -> str | None:
+    """What the item of a tombstone's body is known by; None where the body is a record's."""
+    mark = body[len(_FORGOTTEN) : -2]
+    found = body.startswith(_FORGOTTEN) and body.endswith(b'"}') and len(mark) == _HEX and _is_hex(mark)
+    return mark.decode() if found else None
 
 
 def _is_hex(text: bytes) -> bool:
@@ -172,7 +201,7 @@ def check(data: bytes) -> tuple[Header | None, Chain | None, bool, list[Fault]]:
     tail = data[rows[-1][0] + len(rows[-1][1]) + 1 :]
     if tail and end is not None:
         faults.append(Fault(len(rows) + 1, "bytes after the end of a sealed file: they were added"))
-    elif tail.startswith(b'{"end":') and not chain.end().startswith(tail):
+    elif tail.startswith(b'{"end":') and not (chain.end().startswith(tail) or tail.startswith(chain.end()[:-1] + b",")):
         faults.append(Fault(len(rows) + 1, "the end of a sealed file was changed"))
     elif tail:
         faults.append(Fault(len(rows) + 1, "a torn line at the end: it was never acknowledged", note=True))
@@ -190,10 +219,11 @@ class _Proof:
         self._searches = _SEARCHES
 
     def take(self, identity: str, body: bytes, stated: str) -> str | None:
-        """What is wrong with the next record, if anything; the chain goes on from what the record states."""
+        """What is wrong with the next record, if anything; the chain goes on from what the record states. Of a tombstone
+        the chain alone tells that the id is that of the record which stood there."""
         name, expected = bytes.fromhex(identity), self.chain.count
-        number = self._number(name, body)
         follows = _hash(self.chain.value, name).hex() == stated
+        number = expected if follows and buried(body) else self._number(name, body)
         first = expected == 0 and stated in (_hash(self.chain.value, x).hex() for x in (name, self._id(0, body)))
         self._proved = self._proved or number is not None or first
         self.fits = self._proved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from trainset.core.files import chunks, digest, strays, visible
 from trainset.core.model import Item, ItemRecord
 from trainset.core.names import NAME
 from trainset.core.protocols import ItemDraft, Skipped
+from trainset.core.splits import Splits
 from trainset.errors import UsageError
 
 
@@ -66,17 +67,6 @@ def declare(dataset: Dataset, name: str, folder: Path) -> None:
     dataset.media.forget_places(dataset.config)
 
 
-def split_of(group: str, shares: Mapping[str, float]) -> str:
-    """The split of a group: by hash, so that it depends on nothing else and stays as the dataset grows."""
-    point = int(digest(unicodedata.normalize("NFC", group).encode())[:13], 16) / 16**13
-    total = 0.0
-    for name, share in shares.items():
-        total += share
-        if point < total:
-            return name
-    return list(shares)[-1]
-
-
 def add(dataset: Dataset, paths: Iterable[Path], source: str | None = None) -> Iterator[Report]:
     """Register media below these paths; yields the growing report now and then, the last one complete.
 
@@ -86,6 +76,7 @@ def add(dataset: Dataset, paths: Iterable[Path], source: str | None = None) -> I
     settings = dataset.kit.media_settings(dataset.config.media)
     writer = dataset.writer(dataset.header("items"))
     taken: dict[str, Path] = {}
+    splits = Splits(dataset)
     for given in paths:
         if not given.exists():
             raise UsageError(f"{given} {'leads nowhere' if given.is_symlink() else 'does not exist'}")
@@ -97,7 +88,7 @@ def add(dataset: Dataset, paths: Iterable[Path], source: str | None = None) -> I
             if name not in report.sources and any(isinstance(d, ItemDraft) for d in some):
                 declare(dataset, name, root)
                 report.sources.add(name)
-            writer.append(list(_bodies(dataset, name, root, some, report, taken)))
+            writer.append(list(_bodies(dataset, name, root, some, report, taken, splits)))
             yield report
     writer.close()
     dataset.index.refresh()
@@ -105,16 +96,19 @@ def add(dataset: Dataset, paths: Iterable[Path], source: str | None = None) -> I
 
 
 def _bodies(dataset: Dataset, source: str, root: Path, found: list[ItemDraft | Skipped], report: Report,
-            taken: dict[str, Path]) -> Iterator[bytes]:  # fmt: skip
+            taken: dict[str, Path], splits: Splits) -> Iterator[bytes]:  # fmt: skip
     drafts: list[tuple[Item, int]] = []
     for draft in found:
         if isinstance(draft, Skipped):
             report.skipped.append(draft)
             continue
         first = next(iter(draft.parts.values()))
-        item = item_of(dataset, source, root, draft)
+        item = item_of(source, root, draft, splits)
         if isinstance(item, str):
             report.skipped.append(Skipped(first, item))
+            continue
+        if dataset.forgotten.holds(item.key):
+            report.skipped.append(Skipped(first, "the item of its name was forgotten; rename it if it is another"))
             continue
         if item.key in taken:
             report.skipped.append(
@@ -150,7 +144,7 @@ def _key_of(source: str, root: Path, path: Path) -> str:
     return unicodedata.normalize("NFC", f"{source}/{_below(root, path)}".removesuffix("/."))
 
 
-def item_of(dataset: Dataset, source: str, root: Path, draft: ItemDraft) -> Item | str:
+def item_of(source: str, root: Path, draft: ItemDraft, splits: Splits) -> Item | str:
     """The item that a draft becomes, or why it cannot be one."""
     try:
         relative = {part: _below(root, p) for part, p in draft.parts.items()}
@@ -168,7 +162,7 @@ def item_of(dataset: Dataset, source: str, root: Path, draft: ItemDraft) -> Item
         key=key,
         parts={} if plain else relative,
         group=group,
-        split=split_of(group or key, dataset.config.splits),
+        split=splits.of(key, group),
         media=None if draft.content is None else digest(draft.content),
         size=sum(p.stat().st_size for p in draft.parts.values()) if size is None else size,
         meta=dict(draft.meta),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from trainset.core.company import Company
 from trainset.core.comparing import Rival
+from trainset.core.drafts import Draft
 from trainset.core.model import Annotation, AttributeValue, Item, State, Task, Verdict
 from trainset.core.queue import Queue
 
@@ -93,4 +95,53 @@ class Blinding(RivalDesk, Protocol):
 
     def blind(self, item: Item) -> str:
         """Why an item is to be decided blind, in words; "" where it is not."""
+        ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A desk that keeps edits which are not decided yet, beyond the end of their session."""
+
+    def drafts(self) -> Sequence[Draft]:
+        """What earlier sessions left undecided, the latest first."""
+        ...
+
+    def keep_draft(
+        self, item: Item, annotations: Sequence[Annotation], attributes: Mapping[str, AttributeValue], note: str | None
+    ) -> None:
+        """Have an edit of an item on disk soon, in place of an earlier one; nobody waits for it."""
+        ...
+
+    def drop_draft(self, key: str) -> None:
+        """Forget the edit of an item."""
+        ...
+
+
+@runtime_checkable
+class Assigned(Protocol):
+    """A desk whose queue is shared among reviewers."""
+
+    @property
+    def whose(self) -> str:
+        """Whose the items of the queue are, in words; "" where it holds all that waits."""
+        ...
+
+    @property
+    def outside(self) -> str:
+        """Why the queue has nothing for the reviewer, in words; "" where they have their part of it."""
+        ...
+
+
+def outside_in_words(desk: object) -> str:
+    """Why a desk's queue has nothing for its reviewer; "" where that is not known."""
+    return desk.outside if isinstance(desk, Assigned) else ""
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """A desk beside which others may sit, at the same dataset."""
+
+    @property
+    def company(self) -> Company:
+        """The others."""
         ...

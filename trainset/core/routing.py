@@ -35,6 +35,7 @@ _TEMPORARY = {
     "gone": "rid TEXT, item INT, handle TEXT",
 }
 """Tables of this connection alone, so that others may write while rules run."""
+_DECIDED = "SELECT item FROM state WHERE task=? AND state IN ('reviewed', 'excluded')"
 HELD_OUT = "test"
 """The split whose items no rule accepts: what is measured on must be seen by a person."""
 
@@ -130,8 +131,10 @@ class Router:
         """
         plan, task, inputs = Plan(), self.task.name, self._inputs()
         if self._noted(f"settled {task}") == inputs:
+            skilled = any(config.skill for config in self.task.rules)
+            kept, names = (f"AND item NOT IN ({_DECIDED})", (task, task)) if skilled else ("", (task,))
             findings = self._db.execute(
-                "SELECT rule, count(DISTINCT item) FROM finding WHERE task=? GROUP BY rule", (task,)
+                f"SELECT rule, count(DISTINCT item) FROM finding WHERE task=? {kept} GROUP BY rule", names
             )
             plan.reasons.update(dict(findings))
             return plan
@@ -141,8 +144,9 @@ class Router:
         self._rank(plan)
         order = self._order()
         with transaction(self._db):  # a short one: somebody may be reviewing meanwhile
-            for table in ("finding", "rank", "queue"):
+            for table in ("rank", "queue"):
                 self._db.execute(f"DELETE FROM {table} WHERE task=?", (task,))
+            self._forget()
             self._db.execute("INSERT INTO finding SELECT ?, item, rule, object, reason FROM temp.found", (task,))
             self._db.execute("INSERT INTO rank SELECT ?, item, priority, reason FROM temp.ranked", (task,))
             self._db.execute("INSERT INTO queue VALUES (?, ?)", (task, order))
@@ -152,6 +156,16 @@ class Router:
         if plan.empty:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"settled {task}", inputs))
         return plan
+
+    def _forget(self) -> None:
+        """Drop what rules found before; what sends an item that one reviewer decided to a skill still bears on who the
+        second one is."""
+        skilled = [config.name for config in self.task.rules if config.skill]
+        marks = ",".join("?" * len(skilled))
+        self._db.execute(
+            f"DELETE FROM finding WHERE task=? AND NOT (rule IN ({marks}) AND item IN ({_DECIDED}))",
+            (self.task.name, *skilled, self.task.name),
+        )
 
     def _rank(self, plan: Plan) -> None:
         """Let the ranker go over what waits for a person, and rules judge it on the way: one pass for both."""

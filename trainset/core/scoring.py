@@ -88,10 +88,11 @@ class _Table:
 
 
 class Scoring:
-    """Collects judged items, then scores them. `above` is the similarity from which two are the same object."""
+    """Collects judged items, then scores them. `above` is the similarity from which two are the same object, `names` what
+    the runs are called where their differences are put in words."""
 
-    def __init__(self, runs: int, above: float) -> None:
-        self.above = above
+    def __init__(self, runs: int, above: float, names: Sequence[str] = ("A", "B")) -> None:
+        self.above, self._names = above, names
         self._tables = [_Table() for _ in range(runs)]
         self._truth: dict[str, list[int]] = {}
         self._differences: list[Difference] = []
@@ -116,7 +117,7 @@ class Scoring:
             if f1[0] != f1[1]:
                 words = "; ".join(
                     f"{name} finds {hit} of {len(judged.truth)}" + (f" and {n - hit} wrong" if n > hit else "")
-                    for name, (hit, n) in zip("AB", counts, strict=True)
+                    for name, (hit, n) in zip(self._names, counts, strict=True)
                 )
                 self._differences.append(Difference(judged.key, (f1[0], f1[1]), words))
         self.items += 1

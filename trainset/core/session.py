@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from trainset.core.assisting import Hint, Hinting, likeliest
 from trainset.core.comparing import differences
+from trainset.core.drafts import Draft
 from trainset.core.model import Annotation, AttributeValue, Item, Label, Task, Verdict
+from trainset.core.prompting import Answer, Assistant
 from trainset.core.protocols import Change, Context, Effect, View
 from trainset.core.queue import Entry, Queue
-from trainset.core.reviewing import Blinding, Desk
+from trainset.core.reviewing import Blinding, Desk, Keeping, Sharing
 from trainset.core.scene import Point
-from trainset.core.sitting import Aside, Decided, Notice, Sitting, Step, in_words, missing_attribute
+from trainset.core.sitting import Aside, Decided, Notice, Question, Sitting, Step, failure, in_words, missing_attribute
 from trainset.core.walk import Walk
 from trainset.errors import TrainsetError
 
@@ -51,13 +54,20 @@ class Session:
         """Whether the present item was just decided blind, and what was hidden says something else."""
         self._make_view, self._context = make_view, context
         self._min_look, self._idle, self._clock = min_look, idle, clock
-        self._walk = Walk(desk.queue() if queue is None else queue)
+        self._queue = desk.queue() if queue is None else queue
+        self._walk = Walk(self._queue)
+        self._company = desk.company if isinstance(desk, Sharing) else None
+        self._seen = 0, 0
         self._sittings: OrderedDict[str, Sitting] = OrderedDict()
         self._history: list[Decided] = []
         self._withdrawn: list[Decided] = []
         self._shown_at: float | None = None
         self._touched = clock()
-        self._open()
+        self._question: Question | None = None
+        if queue is None:
+            self._arrive(set())
+        else:
+            self._open()
 
     # -- what the screen reads ------------------------------------------------------------------------------
 
@@ -65,6 +75,11 @@ class Session:
     def task(self) -> Task:
         """The task under review."""
         return self.desk.task
+
+    @property
+    def queue(self) -> Queue:
+        """What this session goes through."""
+        return self._queue
 
     @property
     def decided(self) -> int:
@@ -79,7 +94,7 @@ class Session:
     @property
     def left(self) -> int:
         """How many items of this session's queue are not decided yet."""
-        return len(self._walk) - len({d.item.key for d in self._history})
+        return len(self._walk) - len(self._done())
 
     @property
     def undo_depth(self) -> int:
@@ -100,16 +115,32 @@ class Session:
         chosen = next((line.id for line in self.sitting.view.lines() if line.selected), None)
         return next((a for a in self.sitting.annotations if a.id == chosen), None)
 
+    @property
+    def likely(self) -> Mapping[str, float]:
+        """The labels that models think likeliest for the selected object or weak candidate (else the only object), with
+        scores, best first; empty where no model says anything of it."""
+        sitting = self.sitting
+        if sitting is None or sitting.view is None or not sitting.hints:
+            return {}
+        name = next((line.id for line in sitting.view.lines() if line.selected), None)
+        weak = (a for hint in sitting.hints.values() for a in hint.weak)
+        known = [a for a in (*sitting.annotations, *weak) if a.id == name]
+        if name is None and len(sitting.annotations) == 1:
+            known = [*sitting.annotations]
+        similarity = self._context.similarity
+        return likeliest(known[0], sitting.hints, sitting.item, self.task, similarity) if known else {}
+
     def upcoming(self, count: int) -> Sequence[Entry]:
         """The next entries of the queue, for loading ahead."""
         return self._walk.upcoming(count)
 
     def labels(self) -> list[Label]:
-        """The labels one may give: the five that models favour here, then those lately used, then the rest."""
+        """The labels one may give: the five that models favour for the selected object (where nothing is known of one, on
+        this item), then those lately used, then the rest."""
         active = {label.id: label for label in self.task.active}
         versions = self.sitting.versions.values() if self.sitting else ()
         scored = sorted((a for v in versions for a in v if a.label), key=lambda a: -(a.score or 0.0))
-        favoured = list(dict.fromkeys(a.label for a in scored if a.label in active))[:5]
+        favoured = list(self.likely or dict.fromkeys(a.label for a in scored if a.label in active))[:5]
         order = dict.fromkeys([*favoured, *(x for x in self.recent if x in active), *active])
         return [active[name] for name in order if name is not None]
 
@@ -135,6 +166,13 @@ class Session:
         self.notice = Notice("skipped: nothing was written")
         self._advance()
 
+    def visit(self, entry: Entry) -> None:
+        """Go to an entry of the queue."""
+        self._touch()
+        self.notice = Notice()
+        self._walk.back_to(entry)
+        self._open()
+
     def jump(self, text: str) -> None:
         """Go to the next item whose key contains `text`, whatever its case; or to the item with exactly this key."""
         self._touch()
@@ -148,34 +186,59 @@ class Session:
         self.notice = Notice()
         self._open()
 
+    def _done(self) -> set[str]:
+        """The items of the queue that need no look: decided here, or by others meanwhile."""
+        settled = self._company.settled(self._queue) if self._company is not None else ()
+        return {d.item.key for d in self._history}.union(settled)
+
+    def _arrive(self, taken: set[str]) -> bool:
+        """Open the entry at hand, or the next one that neither is `taken` nor has been opened by somebody else; whether that
+        had to begin from the start."""
+        again = False
+        while (entry := self._walk.entry) is not None and self._company is not None and self._company.hold([entry.key]):
+            taken.add(entry.key)
+            again = self._walk.next_open(taken) or again
+        self._open()
+        return again
+
     def _advance(self) -> None:
-        before = self._walk.entry
-        if self._walk.next_open({d.item.key for d in self._history}):
+        before, done = self._walk.entry, self._done()
+        again = self._walk.next_open(done)
+        if self._arrive(done) or again:
             what = "this item is the last one left" if self._walk.entry == before else "now what was passed over"
             self.notice = replace(self.notice, text=f"{self.notice.text} · {what}")
-        self._open()
 
     def _return_to(self, decision: Decided) -> None:
         self._walk.back_to(decision.entry)
         self._open()
 
     def _open(self) -> None:
+        self.keep_draft()
         self._shown_at = None
         self.unveiled = False
         self._touched = self._clock()
         entry = self._walk.entry
+        beside = self._company.hold([entry.key] if entry else []) if self._company is not None else {}
         if entry is None:
             self.sitting = None
             return
+        for who in beside.values():
+            self.notice = replace(self.notice, text=" · ".join(filter(None, (self.notice.text, f"{who} has it open"))))
         self.sitting = self._sittings.pop(entry.key, None) or self._sit(entry)
         self._sittings[entry.key] = self.sitting
         while len(self._sittings) > KEPT_SITTINGS + 1:
             self._sittings.popitem(last=False)
 
-    def _show(self, view: View, item: Item, versions: Mapping[str, Sequence[Annotation]]) -> None:
+    def _show(self, view: View, item: Item, versions: Mapping[str, Sequence[Annotation]]) -> Mapping[str, Hint]:
+        """Open an item in a view; what else models know of it."""
         view.open(item, versions, self._context)
         if self.recent:
             view.do("recent", None, self.recent[0])
+        taken = {a.id for version in versions.values() for a in version}
+        hints = self.desk.hints(item, taken) if isinstance(self.desk, Hinting) else {}
+        if weak := {name: hint.weak for name, hint in hints.items() if hint.weak}:
+            view.do("weak", None, weak)
+        return hints
 
     def _sit(self, entry: Entry) -> Sitting:
         item = Item(key=entry.key)
@@ -183,7 +246,7 @@ class Session:
             item = self.desk.item(entry.key)
             versions = dict(self.desk.versions(item))
             view = self._make_view()
-            self._show(view, item, versions)
+            hints = self._show(view, item, versions)
             aside = Aside(dict(self.desk.item_attributes(item)))
             objects = tuple(a.id for a in self._context.objects(item)) if self.task.on else ()
             blind = self.desk.blind(item) if isinstance(self.desk, Blinding) else ""
@@ -201,6 +264,7 @@ class Session:
             objects=objects,
             aside=aside,
             blind=blind,
+            hints=hints,
         )
 
     def begin_with(self, annotations: Sequence[Annotation], attributes: Mapping[str, AttributeValue]) -> None:
@@ -211,6 +275,62 @@ class Session:
             self._show(sitting.view, sitting.item, sitting.versions)
             sitting.opened = sitting.view.annotations()
             sitting.aside = replace(sitting.aside, attributes=dict(attributes))
+
+    # -- what outlives the session --------------------------------------------------------------------------
+
+    def keep_draft(self) -> None:
+        """Have what was edited of the present item, and not decided, outlive this session; where nothing was edited since
+        the last time this costs nothing."""
+        sitting, desk = self.sitting, self.desk
+        last = sitting.steps[-1] if sitting and sitting.steps else None
+        if sitting is None or last is sitting.kept or not isinstance(desk, Keeping):
+            return
+        sitting.kept = last
+        if last is None:
+            desk.drop_draft(sitting.item.key)
+        else:
+            self._keep(desk, sitting)
+
+    def _keep(self, desk: Keeping, sitting: Sitting) -> None:
+        aside = sitting.aside
+        desk.keep_draft(sitting.item, sitting.annotations, aside.attributes, aside.note)
+
+    def drafts(self) -> Sequence[Draft]:
+        """The edits that earlier sessions left undecided, the latest first."""
+        return self.desk.drafts() if isinstance(self.desk, Keeping) else ()
+
+    def drop(self, draft: Draft) -> None:
+        """Forget an edit of an earlier session."""
+        if isinstance(self.desk, Keeping):
+            self.desk.drop_draft(draft.item.key)
+            self.notice = Notice(f"the edit of {draft.item.key} is dropped")
+
+    def take_up(self, draft: Draft) -> None:
+        """Go to the item of an edit that an earlier session left undecided, and go on with it; as a whole it can be undone."""
+        self._walk.back_to(Entry(draft.item.key, 0.0, "you had begun to edit it"))
+        self.notice = Notice()
+        self._open()
+        if self.sitting is not None and self.sitting.view is not None:
+            self._go_on(self.sitting, draft)
+
+    def _go_on(self, sitting: Sitting, draft: Draft) -> None:
+        aside = Aside(dict(draft.attributes), draft.note)
+        opened = sitting.versions, {"your edit": draft.annotations, **sitting.versions}
+        step = Step("your edit is taken up", before=sitting.aside, after=aside, opened=opened)
+        self._apply(sitting, step, back=False)
+        beside = self.notice.text
+        self._edited(step)
+        sitting.kept = step
+        self.notice = Notice(" · ".join(filter(None, (step.text, draft.changed, beside))))
+
+    def look_around(self) -> bool:
+        """Take in what others did meanwhile; whether that changes what there is to tell."""
+        if self._company is None:
+            return False
+        before = self._seen
+        self._company.look()
+        self._seen = len(self._company.settled(self._queue)), self._company.unpushed
+        return self._seen != before
 
     # -- editing --------------------------------------------------------------------------------------------
 
@@ -226,6 +346,44 @@ class Session:
         if result is not None and result.message:
             self.notice = Notice(result.message)
         return result
+
+    def ask(self, effect: Effect, assistant: Assistant | None, then: Callable[[Question, Answer], None]) -> None:
+        """Show a model what an effect has prompts of; `then`, called in another thread, sees to it that `answered` gets the
+        answer in this one."""
+        sitting = self.sitting
+        if sitting is None or effect.prompt is None:
+            return
+        if sitting.blind or assistant is None:
+            why = "helps with what is decided blind" if sitting.blind else "is at hand that takes prompts"
+            self._call_off(Question(sitting, effect.prompt))
+            self.notice = Notice(f"no model {why}", "refused")
+            return
+        if self._question is not None and not self.asking:
+            self._call_off(self._question)
+        question = self._question = Question(sitting, effect.prompt)
+        self.notice = Notice(assistant.ask(sitting.item, effect.prompts, lambda answer: then(question, answer)))
+
+    @property
+    def asking(self) -> bool:
+        """Whether a model was asked something of the present item, and has not answered yet."""
+        return self._question is not None and self._question.sitting is self.sitting
+
+    def answered(self, question: Question, answer: Answer) -> Effect | None:
+        """A model has answered: the view that asked gets it, unless it was left or has asked something else since."""
+        if question is not self._question:
+            return None
+        here = question.sitting is self.sitting
+        if answer.error or not here:
+            self._call_off(question)
+            self.notice = Notice(answer.error, "error") if here else self.notice
+            return None
+        self._question = None
+        return self.command(question.command, tuple(answer.annotations))
+
+    def _call_off(self, question: Question) -> None:
+        self._question = None
+        if question.sitting.view is not None:
+            question.sitting.view.do(question.command, None, ())
 
     def label(self, label: str, command: str = "label") -> Effect | None:
         """Give a label (by id) to the selected object or the item; `command` is what asked for it."""
@@ -322,6 +480,9 @@ class Session:
         if readable and self.sitting.view is None:
             self.notice = Notice("this item cannot be shown, so not decided: f flags it, s skips it", "refused")
             return None
+        if self.asking:
+            self.notice = Notice("the model has not answered yet, and nothing was written: u calls it off", "refused")
+            return None
         if self._shown_at is None or self._clock() - self._shown_at < self._min_look:
             self.notice = Notice("too quick: the item was not on the screen yet, and nothing was written", "refused")
             return None
@@ -376,14 +537,16 @@ class Session:
                 seconds=decision.seconds,
             )
         except TrainsetError as error:
-            self.notice = Notice(f"not saved: {in_words(error)}", "error")
+            self.notice = failure("not saved", error)
             return False
         self.records += 1
         self._history.append(replace(decision, record=record))
         if (sitting := self._sittings.get(decision.item.key)) is not None:
             sitting.steps.clear()
             sitting.undone.clear()
-            sitting.seconds = 0.0
+            sitting.seconds, sitting.kept = 0.0, None
+        if isinstance(self.desk, Keeping):
+            self.desk.drop_draft(decision.item.key)
         self.notice = Notice(f"{decision.item.key} {decision.verdict}", "saved")
         return True
 
@@ -393,9 +556,14 @@ class Session:
         """Take back the last edit of this item; when there is none, withdraw the last decision and return to it."""
         self._touch()
         sitting = self.sitting
-        if sitting is not None and sitting.steps:
+        if self._question is not None and self.asking:
+            self._call_off(self._question)
+            self.notice = Notice("the model's answer is not waited for any more")
+        elif sitting is not None and sitting.steps:
             step = sitting.steps.pop()
             self._apply(sitting, step, back=True)
+            if step.opened is not None:  # later edits were made on what it opened
+                sitting.undone.clear()
             sitting.undone.append(step)
             self.notice = Notice(f"undone: {step.text}")
         elif self._history:
@@ -425,7 +593,7 @@ class Session:
         try:
             self.desk.withdraw(decision.item, decision.record)
         except TrainsetError as error:
-            self.notice = Notice(f"not undone: {in_words(error)}", "error")
+            self.notice = failure("not undone", error)
             return
         self.records += 1
         self._history.pop()
@@ -443,6 +611,9 @@ class Session:
         self.notice = Notice(f"withdrawn: {decision.item.key} {decision.verdict}", "saved")
 
     def _apply(self, sitting: Sitting, step: Step, back: bool) -> None:
+        if step.opened is not None and sitting.view is not None:
+            sitting.versions = step.opened[0 if back else 1]
+            self._show(sitting.view, sitting.item, sitting.versions)
         if step.change is not None and sitting.view is not None:
             (sitting.view.undo if back else sitting.view.redo)(step.change)
         aside = step.before if back else step.after

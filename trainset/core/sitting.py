@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from trainset.core.assisting import Hint
 from trainset.core.model import Annotation, AttributeValue, Item, Task, Verdict
 from trainset.core.protocols import Change, View
 from trainset.core.queue import Entry
@@ -14,15 +15,22 @@ from trainset.errors import TrainsetError
 
 @dataclass(frozen=True)
 class Notice:
-    """What the session last did or refused, for the status line."""
+    """What the session last did or refused, for the status line. `remedy` is the end of an error's text, in brackets, which
+    says what mends it: the last to give way."""
 
     text: str = ""
     kind: Literal["info", "saved", "refused", "error"] = "info"
+    remedy: str = ""
 
 
 def in_words(error: TrainsetError) -> str:
     """An error with its remedy, on one line."""
     return f"{error.message} ({error.hint})" if error.hint else error.message
+
+
+def failure(what: str, error: TrainsetError) -> Notice:
+    """What was not done, why, and what mends it."""
+    return Notice(f"{what}: {in_words(error)}", "error", error.hint or "")
 
 
 @dataclass(frozen=True)
@@ -35,12 +43,14 @@ class Aside:
 
 @dataclass(frozen=True)
 class Step:
-    """One edit that can be undone: the view's change, or the aside before and after it."""
+    """One edit that can be undone: the view's change, the aside before and after it, or what was `opened` before and after
+    when something else was taken up."""
 
     text: str
     change: Change | None = None
     before: Aside | None = None
     after: Aside | None = None
+    opened: tuple[Mapping[str, Sequence[Annotation]], Mapping[str, Sequence[Annotation]]] | None = None
 
 
 @dataclass
@@ -49,8 +59,9 @@ class Sitting:
 
     `opened` are the annotations as the view first gave them; `proposed` says whether there was an answer or a
     proposal to start from (an empty one counts). `objects` are those that the task asks about, by id. `blind` says why
-    what is known of the item is hidden, "" where it is not.
-    `error` says why the item cannot be shown; there is no view then.
+    what is known of the item is hidden, "" where it is not. `hints` are what models say beside what they propose.
+    `kept` is the last step of the edit that was kept as a draft. `error` says why the item cannot be shown; there is no
+    view then.
     """
 
     entry: Entry
@@ -64,8 +75,10 @@ class Sitting:
     aside: Aside = field(default_factory=Aside)
     steps: list[Step] = field(default_factory=list)
     undone: list[Step] = field(default_factory=list)
+    kept: Step | None = None
     seconds: float = 0.0
     blind: str = ""
+    hints: Mapping[str, Hint] = field(default_factory=dict)
 
     @property
     def annotations(self) -> tuple[Annotation, ...]:
@@ -76,6 +89,14 @@ class Sitting:
     def edited(self) -> bool:
         """Whether the annotations differ from those that the item opened with."""
         return self.annotations != self.opened
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What a view asked of a model: on which item, and the command that brings the answer."""
+
+    sitting: Sitting
+    command: str
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -34,8 +34,8 @@ class Stamp:
 class Tree(Protocol):
     """Files below the dataset's root."""
 
-    def files(self) -> Iterator[Stamp]:
-        """Every record file there is."""
+    def files(self, folders: Sequence[str] = FOLDERS) -> Iterator[Stamp]:
+        """Every record file there is below these folders."""
         ...
 
     def read(self, path: str, offset: int = 0, length: int = -1) -> bytes:
@@ -49,9 +49,9 @@ class WorkTree:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def files(self) -> Iterator[Stamp]:
-        """Every record file below `labels` and `predictions`; what Git takes away meanwhile is passed over."""
-        pending = [str(self._root / name) for name in FOLDERS]
+    def files(self, folders: Sequence[str] = FOLDERS) -> Iterator[Stamp]:
+        """Every record file below these folders; what Git takes away meanwhile is passed over."""
+        pending = [str(self._root / name) for name in folders]
         start = len(str(self._root)) + 1
         while pending:
             try:
@@ -90,10 +90,11 @@ class RevisionTree:
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._lock = Lock()
 
-    def files(self) -> Iterator[Stamp]:
-        """Every record file of the commit."""
+    def files(self, folders: Sequence[str] = FOLDERS) -> Iterator[Stamp]:
+        """Every record file of the commit below these folders."""
+        below = tuple(f"{folder}/" for folder in folders)
         for path, (_, size) in self._files.items():
-            if path.endswith(".jsonl"):
+            if path.endswith(".jsonl") and path.startswith(below):
                 yield Stamp(path, size, 0, 0)
 
     def read(self, path: str, offset: int = 0, length: int = -1) -> bytes:
@@ -108,6 +109,28 @@ class RevisionTree:
             self._kept.move_to_end(path)
             data = self._kept[path]
         return data[offset:] if length < 0 else data[offset : offset + length]
+
+
+class StagedTree:
+    """The files that are staged, read out of Git's object store."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._files = repository.index_tree()
+
+    def files(self, folders: Sequence[str] = FOLDERS) -> Iterator[Stamp]:
+        """Every record file that is staged below these folders; of none is the size known."""
+        below = tuple(f"{folder}/" for folder in folders)
+        for path in self._files:
+            if path.endswith(".jsonl") and path.startswith(below):
+                yield Stamp(path, 0, 0, 0)
+
+    def read(self, path: str, offset: int = 0, length: int = -1) -> bytes:
+        """Bytes of a staged file."""
+        if path not in self._files:
+            raise FileNotFoundError(path)
+        data = next(self._repository.blobs([self._files[path]]))[offset:]
+        return data if length < 0 else data[:length]
 
 
 class Windows:

@@ -6,15 +6,30 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import UNSET, Raw, UnsetType, json
 
+from trainset.core.codec import Codec
 from trainset.core.dataset import Dataset
 from trainset.core.files import chunks, digest
+from trainset.core.forgetting import unused
+from trainset.core.forgotten import Forgotten, item_of, keeps, keeps_predictions
+from trainset.core.index.digests import KNOWN
 from trainset.core.mending import mend
-from trainset.core.model import Decision, Header, ItemRecord, LotEntry, Outcome, Prediction, is_item, is_key
-from trainset.core.records import SCHEMA, UNREADABLE, check, lines, parse, read_header
+from trainset.core.model import (
+    Decision,
+    ForgottenItem,
+    Header,
+    ItemRecord,
+    LotEntry,
+    Migration,
+    Outcome,
+    Prediction,
+    is_item,
+    is_key,
+)
+from trainset.core.records import SCHEMA, UNREADABLE, buried, check, lines, parse, read_header
 from trainset.core.tree import FOLDERS, RevisionTree, WorkTree
 from trainset.errors import RecordError, TrainsetError
 
@@ -23,7 +38,10 @@ _RECORDS: Mapping[str, json.Decoder[Any]] = {
     "decisions": json.Decoder(Decision),
     "runs": json.Decoder(Outcome),
     "lots": json.Decoder(LotEntry),
+    "migrations": json.Decoder(Migration),
+    "forgotten": json.Decoder(ForgottenItem),
 }
+_FORGOTTEN = "it speaks of an item that was forgotten; `trainset forget` clears it"
 _prediction = json.Decoder(Prediction)
 
 
@@ -35,6 +53,20 @@ class Finding:
     line: int
     message: str
     note: bool = False
+
+
+class Known(Protocol):
+    """What records are judged by: how annotations are read, and what was forgotten."""
+
+    @property
+    def codec(self) -> Codec:
+        """Reads annotations."""
+        ...
+
+    @property
+    def forgotten(self) -> Forgotten:
+        """The items of which nothing may tell any more."""
+        ...
 
 
 @dataclass
@@ -50,15 +82,16 @@ class Summary:
     notes: int = 0
 
 
-def verify(dataset: Dataset, summary: Summary, media: bool = False) -> Iterator[Finding]:
-    """Everything that is wrong, streaming; `media` reads every medium again and compares its digest."""
+def verify(dataset: Dataset, summary: Summary, media: bool | None = False) -> Iterator[Finding]:
+    """Everything that is wrong, streaming; `media` reads every medium again and compares its digest, None looks at none."""
     for finding in chain(
         _files(dataset, summary),
         _history(dataset, summary),
         _absent(dataset),
         _items(dataset),
+        _contradictions(dataset),
         _orphans(dataset),
-        _media(dataset, summary, media),
+        () if media is None else _media(dataset, summary, media),
     ):
         summary.problems += not finding.note
         summary.notes += finding.note
@@ -76,9 +109,9 @@ def _files(dataset: Dataset, summary: Summary) -> Iterator[Finding]:
         except FileNotFoundError:  # Git took it away meanwhile
             continue
         if stamp.path.startswith("predictions/"):
-            yield from _predictions(dataset, stamp.path, data)
+            yield from _counted(dataset, stamp.path, data)
         else:
-            sound = yield from _labels(dataset, stamp.path, data, summary)
+            sound = yield from labels(dataset, stamp.path, data, summary)
             if not (sound or isinstance(tree, RevisionTree)) and (advice := mend(dataset, stamp.path)):
                 yield Finding(stamp.path, 0, advice, note=True)
             summary.anchored += stamp.path in committed
@@ -87,7 +120,7 @@ def _files(dataset: Dataset, summary: Summary) -> Iterator[Finding]:
     yield from _missing(dataset, [path for path in committed if path.endswith(".jsonl")])
 
 
-def _labels(dataset: Dataset, path: str, data: bytes, summary: Summary) -> Generator[Finding, None, bool]:
+def labels(known: Known, path: str, data: bytes, summary: Summary) -> Generator[Finding, None, bool]:
     """What is wrong with a label file; whether its bytes are those that were written."""
     header, proved, sealed, faults = check(data)
     summary.files += 1
@@ -109,23 +142,29 @@ def _labels(dataset: Dataset, path: str, data: bytes, summary: Summary) -> Gener
     faulty = {fault.line for fault in faults}
     for number, (_, line) in enumerate(lines(data), start=1):
         record = None if number in faulty else parse(line)
-        if record is not None and (wrong := _unusable(dataset, header, record[1])):
+        if record is not None and (wrong := _unusable(known, header, record[1])):
             yield Finding(path, number, wrong)
     return sound
 
 
-def _unusable(dataset: Dataset, header: Header, body: bytes) -> str | None:
+def _unusable(known: Known, header: Header, body: bytes) -> str | None:
     """Why nobody can use what a record says, however well it is chained; None where one can."""
+    if (mark := buried(body)) is not None:
+        return None if known.forgotten.names(mark) else "a record was taken away as if its item had been forgotten"
+    if known.forgotten and (key := item_of(body)) is not None and known.forgotten.holds(key):
+        return _FORGOTTEN
     if header.kind not in _RECORDS:
         return None
     try:
         record = _RECORDS[header.kind].decode(body)
         if isinstance(record, ItemRecord):
             return None if is_item(record.item) else f"item {record.item.key!r} does not lead below its source"
+        if isinstance(record, Migration | ForgottenItem):
+            return None
         if not is_key(record.item):
             return f"{record.item!r} is no item's key"
         if isinstance(record, Decision):
-            return _unsaid(record) or _mistyped(dataset, record.annotations, header.types)
+            return _unsaid(record) or _mistyped(known, record.annotations, header.types)
     except UNREADABLE as error:
         return f"not a record of {header.kind} that can be used: {error}"
     return None
@@ -136,12 +175,12 @@ def _unsaid(decision: Decision) -> str | None:
     return f"{decision.verdict} without annotations" if answers and decision.annotations is UNSET else None
 
 
-def _mistyped(dataset: Dataset, raw: Raw | UnsetType, types: Mapping[str, int]) -> str | None:
+def _mistyped(known: Known, raw: Raw | UnsetType, types: Mapping[str, int]) -> str | None:
     """What is wrong with annotations as they are stored."""
     if isinstance(raw, UnsetType):
         return None
     try:
-        ids = [a.id for a in dataset.codec.decode(raw, types, strict=True)]
+        ids = [a.id for a in known.codec.decode(raw, types, strict=True)]
     except RecordError as error:
         return error.message
     return None if len({*ids, ""}) == len(ids) + 1 else "annotations without an id of their own"
@@ -150,7 +189,10 @@ def _mistyped(dataset: Dataset, raw: Raw | UnsetType, types: Mapping[str, int]) 
 def _differs(dataset: Dataset, path: str, data: bytes, blob: str) -> Iterator[Finding]:
     if dataset.repository.blob_id(data) == blob:
         return
-    before = next(dataset.repository.blobs([blob]))
+    before, forgotten = next(dataset.repository.blobs([blob])), dataset.forgotten
+    if forgotten and (keeps if path.startswith("labels/") else keeps_predictions)(before, data, forgotten):
+        yield Finding(path, 0, "what it said of forgotten items is out, and not committed yet", note=True)
+        return
     same = next((n for n, (a, b) in enumerate(zip(before, data, strict=False)) if a != b), min(len(before), len(data)))
     grew = same == len(before) and path.startswith("labels/")
     text = (
@@ -171,35 +213,54 @@ def _missing(dataset: Dataset, paths: list[str]) -> Iterator[Finding]:
         yield Finding("labels", 0, text, note=True)
 
 
-def _predictions(dataset: Dataset, path: str, data: bytes) -> Iterator[Finding]:
-    """Lines that are not what the run recorded. What a run wrote last and was killed before it counted is none."""
-    _, task, run = f"{path}///".split("/")[:3]
-    types = _types(dataset, run)
-    said: list[tuple[int, str, str]] = []
-    end = 0
-    for number, (offset, line) in enumerate(lines(data), start=1):
-        end = offset + len(line) + 1
+@dataclass(frozen=True)
+class _Said:
+    """A line of predictions: its number, the item, and the digest of what it says."""
+
+    line: int
+    key: str
+    digest: str
+
+
+def predictions(
+    known: Known, path: str, data: bytes, types: Mapping[str, int]
+) -> Generator[Finding, None, list[_Said]]:
+    """Lines of a file of predictions that nobody can use; those that can be used. `types` are the versions of annotation
+    types that their run wrote."""
+    said: list[_Said] = []
+    for number, (_, line) in enumerate(lines(data), start=1):
         try:
             prediction = _prediction.decode(line)
         except UNREADABLE as error:
             yield Finding(path, number, f"not a prediction: {error}")
             continue
+        if known.forgotten.holds(prediction.item):
+            yield Finding(path, number, _FORGOTTEN)
+            continue
         wrong = None if is_key(prediction.item) else f"{prediction.item!r} is no item's key"
-        if wrong := wrong or _mistyped(dataset, prediction.annotations, types):
+        if wrong := wrong or _mistyped(known, prediction.annotations, types):
             yield Finding(path, number, wrong)
-        said.append((number, prediction.item, digest(prediction.annotations)))
-    if end < len(data):
+        said.append(_Said(number, prediction.item, digest(prediction.annotations)))
+    return said
+
+
+def _counted(dataset: Dataset, path: str, data: bytes) -> Iterator[Finding]:
+    """Lines that are not what the run recorded. What a run wrote last and was killed before it counted is none."""
+    _, task, run = f"{path}///".split("/")[:3]
+    said = yield from predictions(dataset, path, data, _types(dataset, run))
+    if data and not data.endswith(b"\n"):
         yield Finding(path, data.count(b"\n") + 1, "a torn line at the end: the run had not counted it", note=True)
-    recorded = _recorded(dataset, task, run, [key for _, key, _ in said])
-    counted = [d in recorded.get(key, ()) for _, key, d in said]
+    recorded = _recorded(dataset, task, run, [one.key for one in said])
+    counted = [one.digest in recorded.get(one.key, ()) for one in said]
     last = max((n for n, good in enumerate(counted) if good), default=-1)
-    for n, (number, key, _) in enumerate(said):
-        if not counted[n] and (n < last or (recorded.get(key) and not _at_hand(dataset, run, key, recorded[key]))):
-            yield Finding(path, number, f"the prediction for {key} is not the one that its run recorded")
+    for n, one in enumerate(said):
+        known = recorded.get(one.key)
+        if not counted[n] and (n < last or (known and not _at_hand(dataset, run, one.key, known))):
+            yield Finding(path, one.line, f"the prediction for {one.key} is not the one that its run recorded")
     loose = sum(not good for good in counted[last + 1 :])
     if loose:
         yield Finding(
-            path, said[last + 1][0], f"{loose} prediction(s) at the end that their run had not counted", note=True
+            path, said[last + 1].line, f"{loose} prediction(s) at the end that their run had not counted", note=True
         )
 
 
@@ -241,11 +302,17 @@ def _history(dataset: Dataset, summary: Summary) -> Iterator[Finding]:
     rewritten = repository.rewritten("labels")
     head = repository.head()
     now = repository.tree(head, "labels") if head and rewritten else {}
+    gone = unused(dataset, [path for _, letter, path, _ in rewritten if letter == "D"])
     for commit, letter, path, blob in rewritten:
         word = {"M": "modified", "D": "deleted", "T": "replaced"}[letter]
+        if letter == "D" and path in gone:
+            yield Finding(path, 0, f"commit {commit[:10]} deleted this blob, which was of a forgotten item", note=True)
+            continue
         whole = path in now and _begins(dataset, now[path][0], blob)
         text = f"commit {commit[:10]} {word} this label file; " + (
-            "all that it held is there" if whole else "they are only ever added"
+            "all that it held is there" + (", but for forgotten items" if dataset.forgotten else "")
+            if whole
+            else "they are only ever added"
         )
         yield Finding(path, 0, text, note=whole)
     loose = summary.files - summary.anchored
@@ -255,8 +322,11 @@ def _history(dataset: Dataset, summary: Summary) -> Iterator[Finding]:
 
 
 def _begins(dataset: Dataset, blob: str, before: str) -> bool:
-    """Whether a blob holds everything that an earlier one did."""
-    return blob == before or next(dataset.repository.blobs([blob])).startswith(next(dataset.repository.blobs([before])))
+    """Whether a blob holds everything that an earlier one did, but for what was forgotten."""
+    if blob == before:
+        return True
+    now, was = (next(dataset.repository.blobs([one])) for one in (blob, before))
+    return now.startswith(was) or (bool(dataset.forgotten) and keeps(was, now, dataset.forgotten))
 
 
 def _absent(dataset: Dataset) -> Iterator[Finding]:
@@ -281,15 +351,16 @@ def _items(dataset: Dataset) -> Iterator[Finding]:
         yield Finding(
             "labels/items", 0, f"two records of {key} contradict each other; `trainset add` of the file settles it"
         )
-    for key, task, state in dataset.index.db.execute(
-        "SELECT i.key, s.task, s.state FROM state s JOIN item i ON i.id=s.item WHERE s.state='stale' ORDER BY 1, 2"
+    for key, task, reasons in dataset.index.db.execute(
+        "SELECT i.key, s.task, s.reasons FROM state s JOIN item i ON i.id=s.item WHERE s.state='stale' ORDER BY 1, 2"
     ):
-        yield Finding(
-            "labels/decisions",
-            0,
-            f"{key} was decided on other media bytes than it has now ({task}: {state})",
-            note=True,
-        )
+        yield Finding("labels/decisions", 0, f"{key} ({task}): {', '.join(json.decode(reasons))}", note=True)
+
+
+def _contradictions(dataset: Dataset) -> Iterator[Finding]:
+    for task, migrations in dataset.migrations.items():
+        for text in migrations.contradictions():
+            yield Finding(f"labels/migrations/{task}", 0, f"{text}; `trainset task rename-label {task}` settles it")
 
 
 def _orphans(dataset: Dataset) -> Iterator[Finding]:
@@ -313,27 +384,26 @@ def _media(dataset: Dataset, summary: Summary, thorough: bool) -> Iterator[Findi
     if not isinstance(dataset.index.tree, WorkTree):
         return
     missing = 0
-    known = dict(dataset.index.db.execute(
-        "SELECT o.item, o.media FROM outcome o JOIN file f ON f.id=o.file WHERE f.present AND o.media IS NOT NULL GROUP BY o.item"))  # fmt: skip
+    known = dict(dataset.index.db.execute(f"SELECT i.id, {KNOWN} FROM item i WHERE i.alive")) if thorough else {}
     for row in dataset.rows(None):
-        item = row.item
-        if item.size is None:
+        item, was = row.item, known.get(row.number)
+        if item.size is None and was is None:
             continue
         try:
             paths = dataset.media.paths(item)
             size = sum(p.stat().st_size for p in paths.values())
-            size = size if item.row is None else item.size  # a table may grow: its rows are compared by their digests
         except (TrainsetError, OSError):
             missing += 1
             continue
-        was = item.media or known.get(row.number)
-        if size != item.size:
+        if (
+            item.size not in (None, size) and item.row is None
+        ):  # a table may grow: its rows are compared by their digests
             yield Finding(
                 str(next(iter(paths.values()))),
                 0,
                 f"{item.key} has {size} bytes, {item.size} were registered; `trainset add` records the change",
             )
-        elif thorough and was is not None:
+        elif was is not None:
             summary.media += 1
             place = str(next(iter(paths.values())))
             try:

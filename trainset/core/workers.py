@@ -48,19 +48,22 @@ def outputs(
     batch: int,
     prepare: Callable[[Item], Any],
     infer: Callable[[Sequence[Any]], Iterable[Any]],
+    held: int = 1,
 ) -> Iterator[tuple[Item, Any]]:
     """Each item with its output, or with why it `Failed`: whatever a plugin raises concerns its item alone.
 
-    Where a batch as a whole fails, each of its items is tried on its own, so that one cannot spoil the others.
+    Where a batch as a whole fails, each of its items is tried on its own, so that one cannot spoil the others. As many
+    batches as `held` items make up are prepared before the first is inferred, and inferred before the first output is
+    handed on: a model's run leaves little of what reading and decoding need in the processor's caches.
     """
-    for some in chunks(items, batch):
+    for some in chunks(items, batch * max(1, held // batch)):
         prepared: list[tuple[Item, Any]] = []
         for item in some:
             try:
                 prepared.append((item, prepare(item)))
             except Exception as error:
                 yield item, Failed(error)
-        yield from _inferred(prepared, infer)
+        yield from [one for part in chunks(prepared, batch) for one in _inferred(part, infer)]
 
 
 def _inferred(

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from trainset.core.codec import Codec, with_ids
+from trainset.core.matching import tag_of
 from trainset.core.model import Annotation, Item
-from trainset.core.protocols import AnnotationOps
+from trainset.core.protocols import AnnotationOps, Comparing
 from trainset.core.scene import Rect
 from trainset.errors import RecordError
 from trainset.testing.contract import ContractError, named, require, sound
@@ -19,8 +20,17 @@ from trainset.testing.contract import ContractError, named, require, sound
 _CLOSE = 1e-9
 
 
-def check_annotations(struct: type[Annotation], ops: AnnotationOps, examples: Sequence[Annotation], item: Item) -> None:
-    """Check an annotation type by a few `examples` on an `item`: that they are stored without loss, and `ops`' measures."""
+def check_annotations(
+    struct: type[Annotation],
+    ops: AnnotationOps,
+    examples: Sequence[Annotation],
+    item: Item,
+    others: Sequence[Annotation] = (),
+) -> None:
+    """Check an annotation type by a few `examples` on an `item`: that they are stored without loss, and `ops`' measures.
+
+    `others` are examples of the other types that `ops` compares, if any (`Comparing`).
+    """
     require(len(examples) > 0, "there are no examples", "a check needs annotations to check")
     config = struct.__struct_config__
     require(
@@ -34,6 +44,7 @@ def check_annotations(struct: type[Annotation], ops: AnnotationOps, examples: Se
         )
     _check_stored(struct, with_ids(examples))
     _check_similarity(ops, examples, item)
+    _check_comparable(ops, examples, others, item)
     for example in examples:
         place = ops.extent(example, item)
         require(
@@ -83,6 +94,20 @@ def _check_similarity(ops: AnnotationOps, examples: Sequence[Annotation], item: 
     ]
     require(bool(np.allclose(_table(ops, renamed, examples, item), table, atol=_CLOSE)),
             f"{method} changes with ids, labels, scores or attributes", "similarity is by geometry alone")  # fmt: skip
+
+
+def _check_comparable(
+    ops: AnnotationOps, examples: Sequence[Annotation], others: Sequence[Annotation], item: Item
+) -> None:
+    tags, given = set(ops.comparable if isinstance(ops, Comparing) else ()), {tag_of(x) for x in others}
+    require(tags == given, f"{named(ops)} compares with {sorted(tags)}, the others given are {sorted(given)}",
+            "a check needs `others` of each type in `comparable`, and of no other")  # fmt: skip
+    for tag in given:
+        some = [x for x in others if tag_of(x) == tag]
+        table = _table(ops, examples, some, item)
+        require(bool(((table >= 0) & (table <= 1)).all()) and np.allclose(table, _table(ops, some, examples, item).T, atol=_CLOSE),
+                f"{named(ops, 'similarity')} with {tag} is {table.tolist()}",
+                "similarity with another type is in 0..1, and symmetric")  # fmt: skip
 
 
 def _table(ops: AnnotationOps, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:

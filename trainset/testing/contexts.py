@@ -59,6 +59,11 @@ class MemoryContext:
         shown = next(iter(self.runs.values()), {})
         return Counter(a.label for some in shown.values() for a in some if a.label is not None)
 
+    def labels(self, items: Sequence[Item]) -> Sequence[Sequence[str]]:
+        """Those of the run that is shown."""
+        shown = next(iter(self.runs.values()), {})
+        return [tuple(dict.fromkeys(a.label for a in shown.get(x.key, ()) if a.label is not None)) for x in items]
+
     def proposals(self, item: Item) -> Mapping[str, Sequence[Annotation]]:
         """What each run says of an item."""
         return {run: said[item.key] for run, said in self.runs.items() if item.key in said}
@@ -72,7 +77,7 @@ class MemoryContext:
         return self.about.get(item.key, ())
 
     def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
-        """`(len(a), len(b))` by `ops`, 0 between different types."""
+        """`(len(a), len(b))` by `ops`, 0 between types that are not comparable."""
         return likeness(a, b, item, self._ops)
 
     def extent(self, annotation: Annotation, item: Item) -> Rect | None:
@@ -99,15 +104,16 @@ class MemoryContext:
         return np.array([self.vectors.get(item.key, none) for item in items], np.float32).reshape(len(items), width)
 
     def neighbours(
-        self, items: Iterable[Item], count: int, embedder: str = ""
+        self, items: Iterable[Item], count: int, embedder: str = "", among: Iterable[Item] | None = None
     ) -> Iterator[tuple[Item, Sequence[Neighbour]]]:
-        """Each item with the others in `vectors` that are most like it."""
-        keys = list(self.vectors)
-        table = np.array(list(self.vectors.values()), np.float32)
+        """Each item with the others in `vectors` (of those `among`) that are most like it."""
+        wanted = self.vectors.keys() if among is None else {item.key for item in among}
+        keys = [key for key in self.vectors if key in wanted]
+        table = np.array([self.vectors[key] for key in keys], np.float32)
         search = Neighbours(table, np.arange(len(keys)))
         for item in items:
             found: Sequence[Neighbour] = ()
-            if item.key in self.vectors:
+            if item.key in keys:
                 rows, alike = search.search(table[[keys.index(item.key)]], min(count + 1, len(keys)))
                 pairs = zip(rows[0].tolist(), alike[0].tolist(), strict=True)
                 found = [Neighbour(keys[row], value) for row, value in pairs if keys[row] != item.key][:count]

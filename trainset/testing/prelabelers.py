@@ -10,7 +10,7 @@ from typing import Any
 
 from trainset.core.files import chunks
 from trainset.core.model import Annotation, Item
-from trainset.core.protocols import Context, Embedder, Limits, Prelabeler, Promptable
+from trainset.core.protocols import Context, Embedder, Limits, Prelabeler, Promptable, Tentative
 from trainset.core.scene import Rect
 from trainset.testing.contract import named, require, same
 
@@ -37,6 +37,8 @@ def check_prelabeler(
             f"{named(labeller, 'decode')} of {item.key} gives ids {ids}",
             "an id is unique among an item's annotations, or empty",
         )
+    if isinstance(labeller, Tentative):
+        _check_beside(labeller, items, context, classes)
     size = labeller.limits.batch
     for some in (list(items), list(reversed(items))):
         together = [found for batch in chunks(some, size) for found in _run(labeller, batch, context)]
@@ -88,6 +90,33 @@ def check_promptable(
             f"{named(labeller, 'infer')} of {item.key} is prompted to something else than encode",
             "infer gives what encode does, one for each prepared item",
         )
+
+
+def _check_beside(labeller: Tentative, items: Sequence[Item], context: Context, classes: Sequence[str] | None) -> None:
+    """Whether what it knows beside its proposals is sound, and the proposals are the same."""
+    for item in items:
+        (output,) = labeller.infer([labeller.prepare(item, context)])
+        found, method = labeller.decode_all(output, item), f"{named(labeller, 'decode_all')} of {item.key}"
+        require(
+            same(list(found.annotations), list(labeller.decode(output, item)), _CLOSE),
+            f"{method} proposes something else than decode",
+            "decode_all gives what decode does, and what else there is",
+        )
+        ids = [a.id for a in (*found.annotations, *found.weak)]
+        require(
+            not found.weak or (len(set(ids)) == len(ids) and "" not in ids),
+            f"{method} gives ids {ids}",
+            "an id is unique among annotations and weak ones",
+        )
+        for annotation in found.weak:
+            _check_annotation(labeller, annotation, item, context, classes)
+        for name, likely in found.likely.items():
+            require(
+                name in ids
+                and all(math.isfinite(s) and 0 <= s <= 1 and (not classes or c in classes) for c, s in likely),
+                f"{method} thinks {name!r} likely to be {likely!r}",
+                "likely are classes with scores in 0..1, by the id of an annotation",
+            )
 
 
 def _run(labeller: Prelabeler, batch: Sequence[Item], context: Context) -> list[Sequence[Annotation]]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 if TYPE_CHECKING:
+    from trainset.core.home import Home
+    from trainset.core.pace import Way
+    from trainset.core.parting import Parting
     from trainset.core.preferences import Preferences
+    from trainset.core.prompting import Assistant
     from trainset.core.protocols import Context, View
     from trainset.core.reviewing import Desk, RivalDesk
     from trainset.core.tiles import GridDesk
@@ -23,7 +28,8 @@ class Options(TypedDict, total=False):
 
     A decision counts `min_look` seconds after its item was painted, not sooner. `renderer` and `depth` are chosen by
     `preferences` where they are not given, and by the terminal where these leave it to that. `answers` are what that said
-    of itself.
+    of itself. `assistant` answers what views prompt a model with. `home` is called when the reviewer leaves for the home screen; without it there is none.
+    `parting` knows what to ask when the reviewer leaves.
     """
 
     min_look: float
@@ -31,6 +37,9 @@ class Options(TypedDict, total=False):
     depth: Depth | None
     preferences: Preferences
     answers: Answers
+    assistant: Assistant
+    home: Callable[[], None] | None
+    parting: Parting | None
 
 
 def run_review(desk: Desk, make_view: Callable[[], View], context: Context, **options: Unpack[Options]) -> int:
@@ -60,8 +69,27 @@ def run_adjudicate(desk: RivalDesk, make_view: Callable[[], View], context: Cont
     return _run(AdjudicateApp(desk, make_view, context, **_asked(options)))
 
 
+def run_home(
+    home: Home,
+    chosen: str | None,
+    where: str,
+    preferences: Preferences,
+    said: str = "",
+    parting: Parting | None = None,
+) -> tuple[str, Way | None] | None:
+    """Show the tasks, with the one that is `chosen` marked, in this terminal; the task to review and its mode (None: the
+    usual one), or None where the person leaves. `where` is what the review is narrowed to, `said` why the last one could
+    not begin."""
+    _prepare()
+    from trainset.tui.app import HomeApp
+
+    _check_theme(preferences)
+    return HomeApp(home, chosen, where, preferences, said, parting).run()
+
+
 def _run(app: SessionApp) -> int:
     app.run()
+    gc.unfreeze()  # another one may follow it
     return app.return_code or 0
 
 
@@ -69,7 +97,7 @@ def _prepare() -> None:
     """Settings that Textual and numpy read when they are loaded; UsageError without a terminal."""
     from trainset.errors import UsageError
 
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not (in_browser() or (sys.stdin.isatty() and sys.stderr.isatty())):
         raise UsageError("review needs a terminal", hint="scripts decide with `trainset decide`")
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -78,16 +106,27 @@ def _prepare() -> None:
 def _asked(options: Options) -> Options:
     """These with what the terminal says of itself where that can matter; ConfigError where there is no such theme."""
     from trainset.core.preferences import DEFAULT
-    from trainset.errors import ConfigError
-    from trainset.tui.app import themes
-    from trainset.tui.probe import SILENT, ask
+    from trainset.tui.probe import SILENT, Answers, ask
     from trainset.tui.terminal import multiplexer
 
-    theme = options.get("preferences", DEFAULT).display.theme
-    if theme not in (known := themes()):
-        raise ConfigError(f"[display] theme: there is no theme {theme!r}", hint=", ".join(known))
+    _check_theme(options.get("preferences", DEFAULT))
+    if in_browser():
+        return {**options, "answers": Answers(version="browser")}
     unheard = multiplexer(os.environ) or "NO_COLOR" in os.environ
     return {**options, "answers": SILENT if unheard else ask()}
+
+
+def _check_theme(preferences: Preferences) -> None:
+    from trainset.errors import ConfigError
+    from trainset.tui.app import themes
+
+    if (theme := preferences.display.theme) not in (known := themes()):
+        raise ConfigError(f"[display] theme: there is no theme {theme!r}", hint=", ".join(known))
+
+
+def in_browser() -> bool:
+    """Whether a browser is the terminal: textual-serve then names the driver that Textual is to use."""
+    return "TEXTUAL_DRIVER" in os.environ
 
 
 _ENVIRONMENT = {

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
+import signal
 from collections.abc import Callable
-from typing import ClassVar, Unpack, cast
+from contextlib import suppress
+from typing import ClassVar, Generic, TypeVar, Unpack, cast
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding
 from textual.theme import BUILTIN_THEMES, Theme
 
 from trainset.core.adjudicating import AdjudicationSession
+from trainset.core.breaks import Breaks
 from trainset.core.grid import GridSession
+from trainset.core.home import Home
+from trainset.core.pace import Way
+from trainset.core.parting import Parting
 from trainset.core.preferences import DEFAULT, Preferences
+from trainset.core.prompting import Assistant
 from trainset.core.protocols import Context, View
 from trainset.core.queue import Picked
 from trainset.core.reviewing import Blinding, Desk, RivalDesk
@@ -30,8 +39,12 @@ from trainset.tui.probe import SILENT, Answers
 from trainset.tui.screens.adjudicate import AdjudicateScreen
 from trainset.tui.screens.base import SessionScreen
 from trainset.tui.screens.grid import GridScreen
+from trainset.tui.screens.home import HomeScreen
 from trainset.tui.screens.review import ReviewScreen
 from trainset.tui.terminal import detect
+
+Result = TypeVar("Result")
+_ENDS = signal.SIGHUP, signal.SIGTERM
 
 THEME = Theme(
     name="trainset",
@@ -53,13 +66,69 @@ def themes() -> list[str]:
     return sorted({THEME.name, *BUILTIN_THEMES})
 
 
-class SessionApp(App[None]):
-    """An application over one session in this terminal; `first` is its screen."""
+class TerminalApp(App[Result], Generic[Result]):
+    """An application as this person wants it; `first` is its screen."""
 
     CSS_PATH = "review.tcss"
     TITLE = "trainset"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar = [Binding("ctrl+c", "quit", show=False)]
+    parting: Parting | None = None
+
+    def __init__(self, preferences: Preferences = DEFAULT, depth: Depth | None = None) -> None:
+        display = preferences.display
+        no_color = "NO_COLOR" in os.environ or depth == "mono" or display.colours == "mono"
+        super().__init__(ansi_color=True if no_color else None)
+        self.register_theme(THEME)
+        self.theme = display.theme
+        self.animation_level = "none"
+        self.preferences = preferences
+        self._breaks = Breaks(display.pause_after)
+
+    def first(self) -> SessionScreen:
+        """The screen to begin with."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """Show the first screen; when the terminal goes away, or somebody ends the process, leave in order."""
+        for number in _ENDS:
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # in no main thread
+                asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
+        self.push_screen(self.first())
+
+    async def on_event(self, event: events.Event) -> None:
+        """As every application; a key or a press may be the one after which a pause is due."""
+        if isinstance(event, events.Key | events.MouseDown) and self._breaks.due():
+            minutes = self.preferences.display.pause_after
+            self.notify(
+                f"{minutes} minutes without a pause: rest your eyes and hands a while.", timeout=20, markup=False
+            )
+        await super().on_event(event)
+
+
+class HomeApp(TerminalApp[tuple[str, Way | None]]):
+    """The tasks of a dataset; gives the one that was chosen, with its mode. `trainset.tui.run_home` runs it."""
+
+    def __init__(
+        self,
+        home: Home,
+        chosen: str | None = None,
+        where: str = "",
+        preferences: Preferences = DEFAULT,
+        said: str = "",
+        parting: Parting | None = None,
+    ) -> None:
+        super().__init__(preferences)
+        self.parting = parting
+        self._first = HomeScreen(home, self.exit, chosen, where, said)
+
+    def first(self) -> SessionScreen:
+        """The tasks."""
+        return self._first
+
+
+class SessionApp(TerminalApp[None]):
+    """An application over one session in this terminal. `home` is told when the reviewer leaves for the home screen."""
 
     def __init__(
         self,
@@ -71,30 +140,24 @@ class SessionApp(App[None]):
         depth: Depth | None = None,
         preferences: Preferences = DEFAULT,
         answers: Answers = SILENT,
+        home: Callable[[], None] | None = None,
+        assistant: Assistant | None = None,
+        parting: Parting | None = None,
     ) -> None:
+        super().__init__(preferences, depth)
+        self.parting = parting
         display = preferences.display
-        no_color = "NO_COLOR" in os.environ or depth == "mono" or display.colours == "mono"
-        super().__init__(ansi_color=True if no_color else None)
-        self.register_theme(THEME)
-        self.theme = display.theme
-        self.animation_level = "none"
-        self.preferences = preferences
+        self.home, self.assistant = home, assistant
         self.make_view, self.view_context, self.min_look = make_view, context, min_look
         self.terminal = usable(detect(os.environ, self.console.color_system, renderer, depth, display, answers))
         self.prefetch = Prefetch(context.media)
         self._frozen = False
 
-    def first(self) -> SessionScreen:
-        """The screen to begin with."""
-        raise NotImplementedError
-
-    def on_mount(self) -> None:
-        """Show the first screen."""
-        self.push_screen(self.first())
-
     def on_unmount(self) -> None:
-        """Let go of the worker."""
+        """Let go of the workers."""
         self.prefetch.close()
+        if self.assistant is not None:
+            self.assistant.close()
 
     def first_painted(self) -> None:
         """Something was painted: what start-up made lives to the end, so no later collection need look at it."""

@@ -24,8 +24,9 @@ _VERSION = re.compile(r"\x1bP>\|([^\x1b]*)\x1b\\")
 _CELL = re.compile(r"\x1b\[6;(\d+);(\d+)t")
 _ATTRIBUTES = re.compile(r"\x1b\[\?([\d;]*)c")
 _SIXEL = "4"
-_HERE, _FAR = 0.25, 1.5
-"""Seconds to wait for a terminal on this machine, and for one at the other end of a line."""
+_HERE, _FAR = 1.0, 1.5
+"""Seconds to wait for a terminal on this machine, and for one at the other end of a line: what is answered later is read as
+keys."""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
+from msgspec import structs
 from trainset_vision.annotations import Box
 
-from trainset.core.model import Class, Item, Label, Task
+from trainset.core.codec import Codec
+from trainset.core.model import Class, Columns, Item, Label, Task
 from trainset.plugins import Imported, Labelled, Problem
 
 REAL = Path(os.environ.get("TRAINSET_REAL_DATA", "")) / "vision"
+CODEC = Codec({"box": Box})
 needs_real_data = pytest.mark.skipif(not os.environ.get("TRAINSET_REAL_DATA"), reason="TRAINSET_REAL_DATA is not set")
 
 
@@ -33,8 +36,13 @@ def box(x, y, w, h, label="l0", **more):
 
 
 def read(importer, src, context):
-    """What an importer gives: items and problems."""
-    found = list(importer.read(src, context))
+    """What an importer gives: items, with boxes decoded, and problems."""
+    found = [
+        structs.replace(one, annotations=CODEC.decode(CODEC.encode(one.annotations)))
+        if isinstance(one, Imported) and isinstance(one.annotations, Columns) and one.annotations.tag == "box"
+        else one
+        for one in importer.read(src, context)
+    ]
     return [f for f in found if isinstance(f, Imported)], [f for f in found if isinstance(f, Problem)]
 
 

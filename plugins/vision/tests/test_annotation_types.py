@@ -30,7 +30,9 @@ from trainset_vision.annotations import (
     rle,
     skeleton_of,
 )
+from trainset_vision.conversions import polygon_to_mask
 
+from trainset.core.matching import equivalent, likeness
 from trainset.core.model import Item, Task
 from trainset.errors import RecordError
 from trainset.plugins import Rect
@@ -38,6 +40,7 @@ from trainset.testing import check_annotations
 
 ITEM = Item(key="media/x", meta={"width": 64, "height": 48})
 SQUARE = (0.0, 0.0, 9.0, 0.0, 9.0, 9.0, 0.0, 9.0)
+OPS = {"mask": MaskOps(), "polygon": PolygonOps()}
 HOLE = (2.0, 2.0, 4.0, 2.0, 4.0, 4.0, 2.0, 4.0)
 BOW_TIE = (0.0, 0.0, 4.0, 4.0, 4.0, 0.0, 0.0, 4.0)
 POINTS = ((1.0, 2.0, 2), (5.0, 9.0, 1), (0.0, 0.0, 0))
@@ -111,7 +114,45 @@ def test_keypoints_carry_a_box_only_where_there_is_one():
 )
 def test_each_type_keeps_the_contract(struct, ops, examples):
     name = next(f.name for f in msgspec.structs.fields(struct) if f.encode_name == struct.__struct_config__.tag)
-    check_annotations(struct, ops(), [struct(**{name: value}) for value in examples], ITEM)
+    others = [Polygon(polygon=(square(0.0, 0.0, 2.0),)), Polygon(polygon=((0.0, 0.0),))] if struct is Mask else []
+    check_annotations(struct, ops(), [struct(**{name: value}) for value in examples], ITEM, others)
+
+
+# -- regions of two types ----------------------------------------------------------------------------------------
+
+
+def drawn(rings, size=(48, 64)):
+    return Mask(label="a", mask=polygon_to_mask(rings, size))
+
+
+def test_a_polygon_and_a_mask_of_one_region_are_alike():
+    rings = (SQUARE, HOLE)
+    alike = likeness([drawn(rings), Polygon(polygon=(square(30, 30, 8),))], [Polygon(polygon=rings)], ITEM, OPS.get)
+    assert alike.tolist() == [[1.0], [0.0]]
+    assert likeness([Polygon(polygon=rings)], [drawn(rings)], ITEM, OPS.get).tolist() == [[1.0]]
+
+
+def test_their_likeness_is_intersection_over_union_in_pixels():
+    found = likeness([drawn((square(0, 0, 10),))], [Polygon(polygon=(square(5, 0, 10),))], ITEM, OPS.get)
+    assert found[0, 0] == pytest.approx(1 / 3)
+
+
+def test_a_polygon_is_drawn_at_the_size_of_each_mask():
+    masks = [drawn((SQUARE,)), drawn((SQUARE,), (20, 30)), Mask(mask=Rle((2, 3), "no"))]
+    assert likeness(masks, [Polygon(polygon=(SQUARE,))], ITEM, OPS.get).T.tolist() == [[1.0, 1.0, 0.0]]
+
+
+def test_a_polygon_that_cannot_be_drawn_is_like_no_mask():
+    assert not likeness([drawn((SQUARE,))], [Polygon(polygon=((0.0, 0.0, 1e300, 0.0, 0.0, 5.0),))], ITEM, OPS.get).any()
+
+
+def test_answers_with_a_mask_and_with_a_polygon_of_one_region_mean_the_same():
+    other = square(30.0, 30.0, 8.0)
+    a = [drawn((SQUARE,)), Polygon(label="a", polygon=(other,))]
+    b = [drawn((other,)), Polygon(label="a", polygon=(SQUARE,))]
+    assert equivalent(a, b, ITEM, OPS.get, 0.5)
+    assert not equivalent(a, [b[0], Polygon(label="b", polygon=(SQUARE,))], ITEM, OPS.get, 0.5)
+    assert not equivalent(a, [b[0], Polygon(label="a", polygon=(square(9.0, 9.0, 5.0),))], ITEM, OPS.get, 0.5)
 
 
 # -- regions -----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from PIL import Image, ImageEnhance
 from trainset_vision.embed_appearance import Appearance, AppearanceSettings
 from trainset_vision.embed_onnx import OnnxEmbedder, OnnxSettings, recognise
 
+from trainset.cli import cli
 from trainset.core.model import Item, Task
 from trainset.errors import ConfigError, MediaError, ModelError
 from trainset.testing import MemoryContext, check_embedder, dataset
@@ -205,3 +206,13 @@ def test_from_a_model_to_what_is_alike(tmp_path):
     assert "4 there already" in trainset("embed", "--embedder", "clip")
     assert "embedder appearance: 4 vectors made" in trainset("embed", "--embedder", "appearance")
     assert trainset("similar", "shots/1.png", "-n", "1", "--embedder", "appearance").split()[1] == "shots/small.png"
+
+
+def test_a_model_that_is_added_is_looked_at_once(tmp_path, monkeypatch):
+    looked = []
+    monkeypatch.setattr("trainset_vision.embed_onnx.recognise", lambda path: (looked.append(path), recognise(path))[1])
+    path = model(tmp_path, embedding=[[1, 2]])
+    dataset(tmp_path / "d", "vision", "t:box:a")
+    monkeypatch.chdir(tmp_path / "d")
+    cli(["model", "add", str(path), "--name", "clip"], standalone_mode=False)
+    assert looked == [path] and "[embedders.clip]" in (tmp_path / "d" / "trainset.toml").read_text()

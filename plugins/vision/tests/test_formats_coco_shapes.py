@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
-from trainset_vision.annotations import Keypoints, Mask, Polygon, Rle, Skeleton, rle
+from trainset_vision.annotations import Box, Keypoints, Mask, Polygon, Rle, Skeleton, rle
 from trainset_vision.formats.coco import CocoExporter, CocoImporter
-from trainset_vision.formats.coco_shapes import plain_outlines
+from trainset_vision.formats.coco_shapes import plain_boxes, plain_outlines
 
 from trainset.core.codec import Codec, with_ids
 from trainset.core.model import Attribute, Label, Task, Undecoded
@@ -22,6 +22,7 @@ SQUARE = [10.0, 10.0, 20.0, 10.0, 20.0, 20.0, 10.0, 20.0]
 INNER = [12.0, 12.0, 18.0, 12.0, 18.0, 18.0, 12.0, 18.0]
 APART = [30.25, 30.5, 40.125, 30.5, 40.0, 40.0]
 CODEC = Codec({"polygon": Polygon, "mask": Mask, "keypoints": Keypoints})
+BOXES = Codec({"box": Box})
 
 
 def context(type, **more):
@@ -128,6 +129,30 @@ def test_plain_polygons_pass_undecoded_and_a_number_without_end_does_not_hide_be
     texts = [plain, endless, b" [ [1,\n2,3,4,5,6.5] ]", b'{"size":[48,64],"counts":"%b"}' % (b"0" * 400)]
     outlines = plain_outlines([msgspec.Raw(text) for text in texts])
     assert outlines == [b'"polygon":' + plain, None, b'"polygon":' + plain, None]
+
+
+@given(
+    st.lists(
+        st.lists(st.floats(-20, 700) | st.integers(-1, 20) | _numbers, min_size=3, max_size=5) | _json, max_size=6
+    ),
+    st.sampled_from([None, (480, 640)]),
+)
+def test_boxes_that_pass_undecoded_lie_in_their_image_and_are_what_the_box_decodes(boxes, size):
+    fields = plain_boxes([msgspec.Raw(json.dumps(one).encode()) for one in boxes], [None, size], [0, len(boxes)])
+    assert len(fields) == len(boxes)
+    for box, field in zip(boxes, fields, strict=True):
+        if field is not None:
+            (found,) = BOXES.decode(b'[{"type":"box",%b}]' % field, strict=True)
+            x, y, w, h = found.box
+            assert [*found.box] == box and x >= 0 <= y and w > 0 < h
+            assert size is None or (x + w <= 640 and y + h <= 480)
+
+
+def test_boxes_pass_undecoded_beside_those_that_need_a_second_look():
+    texts = [b"[1, 2.50,3,4]", b"[0,0,641,1]", b"[-1,0,1,1]", b"[0,0,0,1]", b"[600,400,40,80]"]
+    (plain, *others, last) = plain_boxes(list(map(msgspec.Raw, texts)), [(480, 640)], [5])
+    assert (plain, last) == (b'"box":[1.0,2.5,3.0,4.0]', b'"box":[600.0,400.0,40.0,80.0]')
+    assert others == [None] * 3
 
 
 def test_run_lengths_stay_a_mask_compressed_or_not(tmp_path):

@@ -63,10 +63,68 @@ def test_what_is_no_such_folder_is_an_error(tmp_path, context):
             read(FolderImporter(), src, context)
 
 
-def test_it_is_a_weak_sign_and_none_where_other_formats_live(tmp_path):
-    assert FolderImporter().sniff(images(tmp_path / "a", "dog/1.jpg")).confidence < 0.5
-    assert FolderImporter().sniff(images(tmp_path / "b", "images/1.jpg", "labels/1.txt")) is None
-    assert FolderImporter().sniff(tmp_path / "nowhere") is None
+def test_it_is_a_weak_sign():
+    with TemporaryDirectory() as folder:
+        sign = FolderImporter().sniff(images(Path(folder), "dog/1.jpg", "cat/1.jpg"))
+    assert sign.confidence < 0.5 and not sign.questions
+
+
+CITYSCAPES = [
+    f"{kind}/{split}/{city}/{city}_000000_0000{n}_{ending}.png"
+    for kind, ending in (("leftImg8bit", "leftImg8bit"), ("gtFine", "gtFine_labelIds"), ("gtFine", "gtFine_color"))
+    for split, cities in (("train", ("aachen", "ulm")), ("val", ("lindau", "munster")), ("test", ("berlin", "bonn")))
+    for city in cities
+    for n in (19, 20)
+]
+KITTI = [f"{part}/{kind}_2/00000{n}.{suffix}" for part in ("training", "testing") for n in range(3)
+         for kind, suffix in (("image", "png"), ("label", "txt"), ("calib", "txt"))]  # fmt: skip
+KITTI_RAW = [f"2011_09_{day}/drive_00{n}_sync/image_0{cam}/data/00000000{n}.png" for day in (26, 28) for n in (1, 2) for cam in (2, 3)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "inside"),
+    [
+        (CITYSCAPES, ""),
+        (KITTI, ""),
+        (KITTI, "training"),
+        (["dog/1.jpg", "dog/1.txt", "cat/1.jpg"], ""),
+        (["dog/1.jpg", "cat/1.jpg", "masks/1.png"], ""),
+        (["images/1.jpg", "labels/1.txt"], ""),
+        (["train/cam0/1.jpg", "train/cam1/1.jpg"], ""),
+        (["1.jpg"], ""),
+    ],
+)
+def test_folders_of_other_kinds_are_not_taken_for_classes(tmp_path, names, inside):
+    assert FolderImporter().sniff(images(tmp_path, *names) / inside) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "inside", "why"),
+    [
+        (CITYSCAPES, "leftImg8bit", "no folder is in more than one of test and train and val"),
+        (CITYSCAPES, "leftImg8bit/train", "are called …_leftImg8bit"),
+        (KITTI_RAW, "", "such as 2011_09_26/drive_001_sync"),
+        (KITTI_RAW, "2011_09_26", "such as drive_001_sync/image_02"),
+        (["trip/1.jpg"], "", "there is no folder beside trip"),
+    ],
+)
+def test_folders_that_may_stand_for_something_else_are_asked_about(tmp_path, names, inside, why):
+    (question,) = FolderImporter().sniff(images(tmp_path, *names) / inside).questions
+    assert why in question.text and question.choices == ("folder",)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["train/dog/1.jpg", "train/cat/1.jpg", "val/dog/1.jpg"],
+        ["train/n01440764/n01440764_10026.JPEG", "train/n01443537/n01443537_2.JPEG"],
+        ["left/1.jpg", "right/2.jpg"],
+        ["dog/1_a.jpg", "cat/1_b.jpg", "readme.txt"],
+        ["0/a_00001.png", "1/b_00001.png"],
+    ],
+)
+def test_folders_of_classes_are_taken(tmp_path, names):
+    assert not FolderImporter().sniff(images(tmp_path, *names)).questions
 
 
 def test_an_export_without_media_is_refused(tmp_path):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from trainset_vision import plugin
 from trainset_vision.diverse import Diverse
 
-from trainset.core.model import Item, Task
+from trainset.core.model import Class, Item, Task
 from trainset.plugins import Case
 from trainset.plugins.registry import convert, load
 from trainset.testing import MemoryContext, check_ranker, check_rule
@@ -19,10 +20,11 @@ def items(**splits):
     return [Item(key=f"media/{name}", split=split, size=4) for name, split in splits.items()]
 
 
-def found(name, items, cases=None, *, vectors=None, folder=None, **settings):
+def found(name, items, cases=None, *, vectors=None, folder=None, labels=None, **settings):
     spec = SPECS[name]
     assert spec.whole_task
-    context = MemoryContext(TASK, items, settings=convert(spec.settings, settings, "the rule"), folder=folder,
+    said = {f"media/{k}": [Class(label=x) for x in given.split()] for k, given in (labels or {}).items()}
+    context = MemoryContext(TASK, items, settings=convert(spec.settings, settings, "the rule"), folder=folder, runs={"run": said},
                             vectors={f"media/{k}": v for k, v in (vectors or {}).items()})  # fmt: skip
     asked = [Case(item, "predicted", (), "run") for item in items if cases is None or item.key[6:] in cases]
     rule = load(spec.factory)()
@@ -92,6 +94,39 @@ def test_an_outlier_is_far_from_its_neighbours():
 def test_nothing_is_an_outlier_where_all_are_alike():
     vectors = {f"i{n}": [1, 0] for n in range(20)}
     assert not found("outlier", items(**dict.fromkeys(vectors, "train")), vectors=vectors, share=0.5)
+
+
+CATS = {f"cat{n}": [1, 0.01 * n] for n in range(10)}
+DOGS = {f"dog{n}": [0.01 * n, 1] for n in range(10)}
+
+
+def of_labels(vectors, **other):
+    everything = items(**dict.fromkeys(vectors, "train"))
+    labels = {name: name.rstrip("0123456789") for name in vectors} | other
+    return found("outlier", everything, vectors=vectors, labels=labels, share=0.05, neighbours=3, **{"by-label": True})
+
+
+def test_an_outlier_by_label_is_odd_among_those_of_its_label_alone():
+    said = of_labels(CATS | DOGS, cat3="dog")
+    assert list(said) == ["cat3"] and said["cat3"].startswith("unlike others of dog: 0.")
+    plain = items(**dict.fromkeys(CATS | DOGS, "train"))
+    assert "cat3" not in found("outlier", plain, vectors=CATS | DOGS, share=0.05, neighbours=3)
+
+
+def test_what_is_far_for_its_label_counts_more_than_what_is_far():
+    scattered = {f"mix{n}": [np.cos(n), np.sin(n)] for n in range(10)}
+    said = of_labels(CATS | scattered | {"cat10": [1, 0.5]})
+    assert list(said) == ["cat10"]
+
+
+def test_an_item_of_several_labels_is_judged_by_the_oddest():
+    said = of_labels(CATS | DOGS, cat3="cat dog")
+    assert list(said) == ["cat3"] and "of dog" in said["cat3"]
+
+
+def test_items_without_a_label_or_of_a_rare_one_are_passed_over():
+    assert not of_labels(CATS | {"odd": [-1, 0]}, odd="")
+    assert not of_labels(CATS | {"odd": [-1, 0], "odd2": [0, -1]})
 
 
 # -- the order of the queue --------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from trainset_vision.conversions import mask_area, polygon_to_mask
 from trainset_vision.modality import Vision, VisionSettings
 from trainset_vision.prelabel.ground import cielab, even
 from trainset_vision.prelabel.outline import Outline, OutlineSettings
+from trainset_vision.prelabel.reference import Reference
 from trainset_vision.prelabel.touching import apart
 
 from trainset.core.model import Item, Label, Task
@@ -200,6 +201,15 @@ def test_a_reference_of_another_size_is_an_error_that_names_both(tmp_path):
     path, reference = saved(tmp_path / "a.png", ground(64, 48)), saved(tmp_path / "empty.png", ground(60, 48))
     with pytest.raises(MediaError, match=r"media/a\.png: it has 64×48 pixels, the reference empty\.png 60×48"):
         propose(path, method="background", reference=str(reference))
+
+
+def test_a_reference_may_be_as_large_as_the_items(tmp_path):
+    size = (14_000, 13_000)
+    Image.new("1", size).save(tmp_path / "empty.png")
+    item = Item(key="media/a.png", meta={"width": size[0], "height": size[1]})
+    Reference(tmp_path / "empty.png").check(size, item)
+    with pytest.raises(MediaError, match="max-pixels"):
+        Reference(tmp_path / "empty.png").check((64, 48), Item(key="media/b.png", meta={"width": 64, "height": 48}))
 
 
 def test_a_reference_is_needed_and_has_to_be_a_picture(tmp_path):

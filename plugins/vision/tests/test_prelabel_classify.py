@@ -109,6 +109,17 @@ def test_the_best_class_comes_with_its_probability(tmp_path, images, tail, value
     assert answers(model, images, images.plain("g.png", (0, 255, 0))) == [[("p1", "green", softmax(0, 4, 0)[1])]]
 
 
+def test_the_classes_that_are_likeliest_after_the_best_one_are_told_too(tmp_path, images):
+    model = make(colors(tmp_path / "c.onnx", metadata=ULTRALYTICS))
+    item = images.plain("a.png", (255, 128, 0))
+    (output,) = model.infer([model.prepare(item, images)])
+    found = model.decode_all(output, item)
+    (best,) = found.annotations
+    assert best.label == COLORS[0] and list(found.likely) == ["p1"]
+    assert [name for name, _ in found.likely["p1"]] == [COLORS[1], COLORS[2]]
+    assert best.score + sum(score for _, score in found.likely["p1"]) == pytest.approx(1, abs=0.01)
+
+
 def test_a_batch_keeps_its_order(tmp_path, images):
     items = [images.plain(f"{n}.png", tuple(255 * (n == c) for c in range(3))) for n in range(3)]
     for batch in ("batch", 2, 1):

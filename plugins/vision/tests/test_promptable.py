@@ -262,7 +262,7 @@ def test_several_decoders_are_one_question(pair, tmp_path):
 
 
 def test_other_tasks_and_other_models_are_none_of_its_business(pair, tmp_path):
-    assert recognise(pair, task("box")) is None
+    assert recognise(pair, task("keypoints")) is None
     (tmp_path / "vit_b_decoder.onnx").unlink()
     assert recognise(pair, task()).questions[0].setting == "decoder"
 

@@ -95,7 +95,7 @@ def trainset_prelabelers() -> Iterator[PrelabelerSpec]:
     yield PrelabelerSpec(
         name="sam",
         modality="vision",
-        produces=regions,
+        produces=(*regions, "box"),
         factory="trainset_vision.prelabel.promptable:Sam",
         settings="trainset_vision.prelabel.promptable:SamSettings",
         recognise="trainset_vision.prelabel.promptable:recognise",

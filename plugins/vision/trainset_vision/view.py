@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from trainset.core.model import Annotation, Item
 from trainset.plugins import (
-    SEEN,
     UNSELECTED,
     Change,
     ClassEditor,
@@ -96,7 +96,9 @@ class ImageView(EditorView):
                 place = editor.kinds.place(editor.chosen()) if isinstance(editor, ShapeEditor) else None
             return Effect(region=close_up(place, self._frame)) if place else UNSELECTED
         done = super().do(command, at, argument)
-        return (self._reveal() or done) if done == SEEN and command in _REVEALING else done
+        if isinstance(done, Effect) and done.region is None and command in _REVEALING and (seen := self._reveal()):
+            return replace(seen, message=done.message)
+        return done
 
     def thumbnail(self, item: Item, focus: Annotation | None, size: Size, context: Context) -> Scene:
         """The image, or a close-up of one object (or of what a class of one speaks of) with its outline, read only as fine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import RLock, get_ident
 from typing import Any
@@ -11,10 +11,14 @@ from typing import Any
 import msgspec
 
 from trainset.core.files import digest
+from trainset.core.forgotten import FOLDER, Forgotten, read_forgotten
 from trainset.core.index.database import Database, transaction
 from trainset.core.index.folding import Alike, fold_items, fold_states
 from trainset.core.index.following import Follower
+from trainset.core.index.purging import purge, scrub
 from trainset.core.index.runs import RunInfo, read_runs
+from trainset.core.index.slices import take
+from trainset.core.migrations import Migrations
 from trainset.core.model import Item, ItemRecord, Task
 from trainset.core.pause import collector_paused
 from trainset.core.records import parse
@@ -31,16 +35,31 @@ class ChangedError(RecordError):
 class Index:
     """The cache at `database` (":memory:" for a revision) over the files of `tree`.
 
-    `same(task, item, ids, ids)` tells whether the annotations of two sets of decisions are equivalent; `key` names
-    whatever else the fold depends on (plugin versions).
+    `same(task, item, ids, ids)` tells whether the annotations of two sets of decisions are equivalent; `migrations` are
+    those of each task that has any; `key` names whatever else the fold depends on (plugin versions). What is forgotten by
+    the records of `beside`, the dataset as it is on disk, is so at a revision too.
     """
 
-    def __init__(self, database: Path | str, tree: Tree, tasks: Mapping[str, Task], same: Alike, key: str = "") -> None:
+    def __init__(
+        self,
+        database: Path | str,
+        tree: Tree,
+        tasks: Mapping[str, Task],
+        same: Alike,
+        key: str = "",
+        migrations: Mapping[str, Migrations] | None = None,
+        beside: Tree | None = None,
+    ) -> None:
         self.tree = tree
+        self._beside = beside
+        self._listed: list[Stamp] | None = None
+        self.forgotten = Forgotten()
         self._tasks = tasks
         self._same = same
+        self._migrations = migrations or {}
+        changed = [(name, *found.records) for name, found in self._migrations.items()]
         self._fold_key = digest(
-            f"{key} {[(t.name, t.definition, t.propose, t.agree_above) for t in tasks.values()]}".encode()
+            f"{key} {[(t.name, t.definition, t.propose, t.agree_above) for t in tasks.values()]} {changed}".encode()
         )
         self._lock = RLock()
         self._windows = Windows(tree)
@@ -52,6 +71,11 @@ class Index:
     def db(self) -> sqlite3.Connection:
         """This thread's connection: it sees nothing of what another thread is in the middle of writing."""
         return self._database.connection
+
+    @property
+    def place(self) -> Path | str:
+        """Where the database lies."""
+        return self._database.place
 
     @property
     def made(self) -> int:
@@ -84,7 +108,9 @@ class Index:
             db.execute("CREATE TEMP TABLE IF NOT EXISTS touched (item INTEGER PRIMARY KEY)")
             db.execute("DELETE FROM temp.touched")
             runs = self.runs()
-            follower = Follower(db, self.tree, self._windows)
+            self._look(anew=only is None)
+            purge(db, self.forgotten)
+            follower = Follower(db, self.tree, self._windows, self.forgotten)
             follower.all() if only is None else follower.some(only)
             if follower.changed:
                 self._runs = None
@@ -98,10 +124,35 @@ class Index:
             touched = int(db.execute("SELECT count(*) FROM temp.touched").fetchone()[0])
             if touched:
                 db.execute("INSERT INTO meta VALUES ('folds', 1) ON CONFLICT (name) DO UPDATE SET value=value+1")
-                fold_items(db)
-                for task in sorted(self._tasks.values(), key=lambda t: t.on is not None):
-                    fold_states(db, task, self.runs(), self._alike)
+                self._fold(db)
             return touched
+
+    def _look(self, anew: bool) -> None:
+        """See what is forgotten; again if `anew`."""
+        trees = [self.tree, *((self._beside,) if self._beside else ())]
+        if anew or self._listed is None:
+            listed = [stamp for tree in trees for stamp in tree.files((FOLDER,))]
+            if listed != self._listed:
+                self._listed, self.forgotten = listed, read_forgotten(*trees)
+
+    def scrub(self) -> bool:
+        """Leave nothing of what was dropped in the files of the database; whether that was possible."""
+        with self._lock:
+            return scrub(self.db)
+
+    def take(self, known: Path | str, keys: Collection[str]) -> None:
+        """Instead of `refresh`: these items alone, by what the index on disk at `known` has of the files of this tree."""
+        db = self.db
+        db.execute("CREATE TEMP TABLE touched (item INTEGER PRIMARY KEY)")
+        self._look(anew=True)
+        take(db, known, self.tree, self._windows, keys, self.forgotten)
+        with transaction(db):
+            self._fold(db)
+
+    def _fold(self, db: sqlite3.Connection) -> None:
+        fold_items(db)
+        for task in sorted(self._tasks.values(), key=lambda t: t.on is not None):
+            fold_states(db, task, self.runs(), self._migrations, self._alike)
 
     def _follow_runs(self, before: Mapping[str, RunInfo]) -> None:
         """Refold the items of runs that are described otherwise than before: it bears on which proposal is shown."""

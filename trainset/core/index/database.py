@@ -1,8 +1,8 @@
 """The database of the index: its tables, and a connection for every thread. Nothing is stored only there.
 
 Base tables hold what each file says, by byte offset, also of files that a checkout took away. Derived tables (`item`'s
-facts, `state`, `asked` for tasks on another's objects, and what routing adds: `finding`, `rank`, `queue`) follow from
-those of the files that are there.
+facts, `state`, `asked` for tasks on another's objects, what routing adds: `finding`, `rank`, `queue`, and what items are
+assigned by: `unit`) follow from those of the files that are there.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Literal
 
 from trainset.errors import RecordError
 
-SCHEMA = 6
+SCHEMA = 8
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE file (id INTEGER PRIMARY KEY, path TEXT UNIQUE, size INT, changed INT, inode INT, present INT, kind TEXT,
     task TEXT, reviewer TEXT, rule INT, run TEXT, started TEXT, header BLOB, records INT, skipped INT, last INT, end INT, tail TEXT,
-    whole TEXT, sealed INT);
+    whole TEXT, sealed INT, forgotten INT NOT NULL DEFAULT 0);
 CREATE INDEX file_kind ON file (kind);
 CREATE TABLE item (id INTEGER PRIMARY KEY, key TEXT UNIQUE, alive INT NOT NULL DEFAULT 0, clash INT NOT NULL DEFAULT 0,
     split TEXT, grp TEXT, media TEXT, size INT, file INT, offset INT, length INT);
@@ -57,6 +57,7 @@ CREATE INDEX finding_rule ON finding (task, rule, item);
 CREATE TABLE stat (key TEXT PRIMARY KEY, mtime INT) WITHOUT ROWID;
 CREATE TABLE rank (task TEXT, item INT, priority REAL, reason TEXT, PRIMARY KEY (task, item)) WITHOUT ROWID;
 CREATE TABLE queue (task TEXT PRIMARY KEY, items BLOB);
+CREATE TABLE unit (hashes BLOB);
 """
 BASE = ("item_record", "decision", "outcome", "prediction", "lot")
 """The tables whose rows name the item and the file that they come from."""

@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 
 from trainset.core.files import chunks
 from trainset.core.fold import FINISHED, Standing, Vote, fold, heads_of
-from trainset.core.index.marks import apart, joined
+from trainset.core.index.marks import apart, joined, spelled
 from trainset.core.index.runs import RunInfo, choose_run
+from trainset.core.migrations import Migrations, Translation
 from trainset.core.model import Task
 from trainset.core.objects import DECIDED, Asked, Holding, Objects, Said, fold_objects
+from trainset.core.records import read_header
 
 Alike = Callable[[Task, str, Sequence[str], Sequence[str]], bool]
 """Whether the annotations of two sets of decisions on an item (by its key) are equivalent."""
@@ -28,6 +30,7 @@ Row = tuple[Any, ...]
 
 def fold_items(db: sqlite3.Connection) -> None:
     """The facts of touched items: of the head among their records, the smallest id where several contradict."""
+    grouped = _groups(db)
     rows = db.execute(
         "SELECT r.item, r.rid, r.ons, r.change='removed', r.split, r.grp, r.media, r.size, r.file, r.offset, r.length "
         "FROM temp.touched t CROSS JOIN item_record r ON r.item=t.item CROSS JOIN file f ON f.id=r.file WHERE f.present "
@@ -41,6 +44,16 @@ def fold_items(db: sqlite3.Connection) -> None:
             "UPDATE item SET alive=?, clash=?, split=?, grp=?, media=?, size=?, file=?, offset=?, length=? WHERE id=?",
             ((not first[3], len({(h[3], h[6]) for h in (first, *others)}) > 1, *first[4:], first[0])
              for first, *others in chunk))  # fmt: skip
+    if grouped != _groups(db):
+        db.execute("DELETE FROM unit")
+
+
+def _groups(db: sqlite3.Connection) -> list[Row]:
+    """The groups of those touched items whose hashes are kept: these are of no use once one of them is in another group."""
+    return db.execute(
+        "SELECT i.id, i.grp FROM unit u CROSS JOIN temp.touched t CROSS JOIN item i ON i.id=t.item "
+        "WHERE i.id < length(u.hashes)/8 ORDER BY i.id"
+    ).fetchall()
 
 
 def _item_heads(rows: list[Row]) -> list[Row]:
@@ -52,19 +65,23 @@ def _item_heads(rows: list[Row]) -> list[Row]:
     return [row for row in unique if row[1] not in superseded] or unique[:1]
 
 
-def fold_states(db: sqlite3.Connection, task: Task, runs: Mapping[str, RunInfo], alike: Alike) -> None:
+def fold_states(
+    db: sqlite3.Connection, task: Task, runs: Mapping[str, RunInfo], migrations: Mapping[str, Migrations], alike: Alike
+) -> None:
     """Where touched items stand for a task; an item that nobody and no model has spoken of has no row, unless the task
-    asks about another's objects."""
+    asks about another's objects. `migrations` are those of each task that has any."""
     for table in ("state", "asked"):
         db.execute(f"DELETE FROM {table} WHERE task=? AND item IN (SELECT item FROM temp.touched)", (task.name,))
-    votes = _votes(db, task.name)
+    votes = _votes(db, task.name, migrations.get(task.name))
     outcomes = _grouped(db.execute(
         "SELECT o.item, o.run, o.digest, o.media, o.ofs FROM temp.touched t CROSS JOIN outcome o ON o.item=t.item AND o.task=? "
         "CROSS JOIN file f ON f.id=o.file WHERE f.present AND o.error IS NULL ORDER BY t.item, o.run, o.digest", (task.name,)))  # fmt: skip
     predictions = _grouped(db.execute(
         "SELECT p.item, p.run, p.digest, p.low, p.high, p.labels, p.attrs FROM temp.touched t CROSS JOIN prediction p "
         "ON p.item=t.item AND p.task=? CROSS JOIN file f ON f.id=p.file WHERE f.present ORDER BY t.item", (task.name,)))  # fmt: skip
-    objects = _objects(db, task.on) if task.on else None
+    if task.name in migrations:
+        predictions = _translated(predictions, runs, migrations[task.name])
+    objects = _objects(db, task.on, migrations.get(task.on)) if task.on else None
     alive = db.execute(
         "SELECT i.id, i.key, i.media FROM temp.touched t CROSS JOIN item i ON i.id=t.item WHERE i.alive ORDER BY t.item"
     )
@@ -147,17 +164,48 @@ def _marks(standing: Standing, votes: Sequence[Row], asked: Asked | None) -> tup
     return labels, joined(found[rid][2] for rid in standing.answer)
 
 
-def _votes(db: sqlite3.Connection, task: str) -> Callable[[int], list[Row]]:
-    """The decisions on each touched item for a task."""
-    return _grouped(db.execute(
+def _votes(db: sqlite3.Connection, task: str, migrations: Migrations | None) -> Callable[[int], list[Row]]:
+    """The decisions on each touched item for a task, each with why it has to be looked at again."""
+    rows = _grouped(db.execute(
         "SELECT d.item, d.rid, f.reviewer, d.verdict, f.rule, d.ons, d.object, d.objects, d.digest, d.media, d.reason, d.ofs, "
-        "d.ids, d.labels, d.attrs FROM temp.touched t CROSS JOIN decision d ON d.item=t.item AND d.task=? CROSS JOIN file f "
+        "d.ids, d.labels, d.attrs, NULL, d.file FROM temp.touched t CROSS JOIN decision d ON d.item=t.item AND d.task=? CROSS JOIN file f "
         "ON f.id=d.file WHERE f.present ORDER BY t.item", (task,)))  # fmt: skip
+    if migrations is None:
+        return rows
+    headers = db.execute("SELECT id, header FROM file WHERE kind='decisions' AND task=? AND present", (task,))
+    since = {file: migrations.since(h.migrations) for file, raw in headers if (h := read_header(raw)) is not None}
+
+    def today(row: Row) -> Row:
+        translation = since.get(row[15])
+        if translation is None or row[12] is None:
+            return row
+        labels = apart(row[12])
+        return (*row[:12], *_today(translation, row[12], row[13]), translation.look(labels), row[15])
+
+    return lambda item: [today(row) for row in rows(item)]
 
 
-def _objects(db: sqlite3.Connection, task: str) -> Callable[[int], Objects | None]:
+def _translated(
+    predictions: Callable[[int], list[Row]], runs: Mapping[str, RunInfo], migrations: Migrations
+) -> Callable[[int], list[Row]]:
+    """Predictions with the labels and attributes of today."""
+
+    def today(row: Row) -> Row:
+        translation = migrations.since(runs[row[0]].migrations) if row[0] in runs else None
+        return row if translation is None or row[4] is None else (*row[:4], *_today(translation, row[4], row[5]))
+
+    return lambda item: [today(row) for row in predictions(item)]
+
+
+def _today(translation: Translation, labels: str, attrs: str | None) -> tuple[str, str]:
+    """Labels and attributes, as text that can be searched, in the words of today."""
+    named = [translation.label(x) for x in apart(labels)]
+    return f"|{'|'.join(named)}|" if named else "", joined([attrs, *spelled(translation.marks(named))])
+
+
+def _objects(db: sqlite3.Connection, task: str, migrations: Migrations | None) -> Callable[[int], Objects | None]:
     """The objects of each touched item as they are decided for a task, whose states are there; None where they are not."""
-    votes = _votes(db, task)
+    votes = _votes(db, task, migrations)
     states = _grouped(db.execute(
         "SELECT s.item, s.state, s.answer, s.live FROM temp.touched t CROSS JOIN state s ON s.item=t.item AND s.task=? ORDER BY t.item",
         (task,)))  # fmt: skip
@@ -183,7 +231,7 @@ def _ids(row: Row) -> list[str]:
 
 
 def _vote(row: Row) -> Vote:
-    rid, reviewer, verdict, rule, ons, object_, objects, said, media, reason, *_ = row
+    rid, reviewer, verdict, rule, ons, object_, objects, said, media, reason, *_, look, _ = row
     return Vote(
         id=rid,
         reviewer=reviewer or "",
@@ -195,6 +243,7 @@ def _vote(row: Row) -> Vote:
         proposal=said,
         media=media,
         reason=reason,
+        look=look,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from trainset.core.files import chunks, digest
+from trainset.core.forgotten import Forgotten
 from trainset.core.index.database import BASE
 from trainset.core.index.reading import Reading
 from trainset.core.records import lines, read_header
@@ -22,11 +23,11 @@ class Follower:
     """Takes the files of `tree` into the base tables of `db`, inside the caller's transaction.
 
     The numbers of items that it bears on are put into the temporary table `touched`. `changed` says whether any file
-    was taken in, or taken away.
+    was taken in, or taken away. What speaks of `forgotten` items is counted, and passed over.
     """
 
-    def __init__(self, db: sqlite3.Connection, tree: Tree, windows: Windows) -> None:
-        self._db, self._tree, self._windows = db, tree, windows
+    def __init__(self, db: sqlite3.Connection, tree: Tree, windows: Windows, forgotten: Forgotten) -> None:
+        self._db, self._tree, self._windows, self._forgotten = db, tree, windows, forgotten
         self.changed = False
 
     def all(self) -> None:
@@ -76,7 +77,7 @@ class Follower:
         if start == 0:
             for table in BASE if row else ():
                 self._db.execute(f"DELETE FROM {table} WHERE file=?", (number,))
-            self._db.execute("UPDATE file SET records=0, skipped=0, last=0, end=0, tail='', whole='', sealed=0, kind=NULL "
+            self._db.execute("UPDATE file SET records=0, skipped=0, last=0, end=0, tail='', whole='', sealed=0, forgotten=0, kind=NULL "
                              "WHERE id=?", (number,))  # fmt: skip
         settled = stamp.changed if time.time_ns() - stamp.changed > _RACY else -1
         self._db.execute("UPDATE file SET size=?, changed=?, inode=?, present=1 WHERE id=?",
@@ -125,8 +126,10 @@ class Follower:
     def _note(self, file: int, path: str, data: bytes, reading: Reading, start: int) -> None:
         """Keep how far a file was read, and what it is confirmed by the next time."""
         if reading.end > start:
-            self._db.execute("UPDATE file SET last=?, end=?, tail=?, records=records+?, skipped=skipped+?, sealed=max(sealed, ?) WHERE id=?",
-                             (reading.last, reading.end, digest(reading.tail), reading.records, reading.skipped, reading.sealed, file))  # fmt: skip
+            self._db.execute("UPDATE file SET last=?, end=?, tail=?, records=records+?, skipped=skipped+?, forgotten=forgotten+?, "
+                             "sealed=max(sealed, ?) WHERE id=?",
+                             (reading.last, reading.end, digest(reading.tail), reading.records, reading.skipped, reading.forgotten,
+                              reading.sealed, file))  # fmt: skip
         end, sealed = self._db.execute("SELECT end, sealed FROM file WHERE id=?", (file,)).fetchone()
         whole = ""
         if start == 0 or sealed:
@@ -134,7 +137,16 @@ class Follower:
         self._db.execute("UPDATE file SET whole=? WHERE id=?", (whole, file))
 
     def _ids(self, keys: Sequence[str]) -> dict[str, int]:
+        if not self._forgotten:
+            return self._numbered(keys)
+        known = self._numbers(keys)  # none of which is forgotten: their digests need not be taken
+        return known | self._numbered([k for k in keys if k not in known and not self._forgotten.holds(k)])
+
+    def _numbered(self, keys: Sequence[str]) -> dict[str, int]:
         self._db.executemany("INSERT OR IGNORE INTO item (key) VALUES (?)", ((k,) for k in keys))
+        return self._numbers(keys)
+
+    def _numbers(self, keys: Sequence[str]) -> dict[str, int]:
         found: dict[str, int] = {}
         for some in chunks(dict.fromkeys(keys), 500):
             marks = ",".join("?" * len(some))

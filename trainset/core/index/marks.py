@@ -39,12 +39,13 @@ def marks(annotations: Any, attributes: Mapping[str, AttributeValue]) -> tuple[s
 def bars(found: Sequence[Glance], attributes: Mapping[str, AttributeValue]) -> tuple[str, str]:
     """Labels, and attributes as `name=value`; "" where there are none."""
     labels = "|".join(m.label or "" for m in found)
-    pairs = [f"{k}={_spelled(v)}" for m in (*(m.attributes for m in found), attributes) for k, v in m.items()]
+    pairs = [pair for m in (*(m.attributes for m in found), attributes) for pair in spelled(m)]
     return f"|{labels}|" if found else "", f"|{'|'.join(pairs)}|" if pairs else ""
 
 
-def _spelled(value: AttributeValue) -> str:
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+def spelled(attributes: Mapping[str, AttributeValue]) -> list[str]:
+    """Attributes as `name=value`."""
+    return [f"{k}={str(v).lower() if isinstance(v, bool) or v is None else v}" for k, v in attributes.items()]
 
 
 def apart(labels: str) -> list[str]:

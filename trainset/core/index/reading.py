@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
 from trainset.core.files import chunks, digest
 from trainset.core.index.marks import Glance, bars, glances, marks
-from trainset.core.model import Decision, Header, ItemRecord, LotEntry, Outcome, Prediction, is_item
-from trainset.core.records import UNREADABLE, lines, parse, read_end
+from trainset.core.model import Decision, Header, ItemRecord, LotEntry, Migration, Outcome, Prediction, is_item
+from trainset.core.records import UNREADABLE, buried, lines, parse, read_end
 
 CHUNK = 500
 """How many lines are taken in at once: few, since an item may hold hundreds of objects."""
 Row = tuple[Any, ...]
+T = TypeVar("T")
 Ids = Callable[[Sequence[str]], dict[str, int]]
-"""The numbers of items by key; keys not seen before get one."""
+"""The numbers of items by key; keys not seen before get one, those of forgotten items have none."""
 
 _prediction = msgspec.json.Decoder(Prediction)
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
@@ -25,18 +26,20 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     "decisions": msgspec.json.Decoder(Decision),
     "runs": msgspec.json.Decoder(Outcome),
     "lots": msgspec.json.Decoder(LotEntry),
+    "migrations": msgspec.json.Decoder(Migration),
 }
 _TABLES = {"items": "item_record", "decisions": "decision", "runs": "outcome", "lots": "lot"}
 
 
 class Reading:
     """A file's bytes from `start` on. Once its rows were taken, it knows how far it came: where the last complete line
-    starts (`last`) and stops (`end`), how many records there were, how many lines were none, and whether it is sealed."""
+    starts (`last`) and stops (`end`), how many records there were, how many speak of forgotten items, how many lines were
+    none, and whether it is sealed."""
 
     def __init__(self, file: int, data: bytes, start: int, ids: Ids) -> None:
         self._file, self._data, self._start, self._ids = file, data, start, ids
         self.last = self.end = start
-        self.records = self.skipped = 0
+        self.records = self.forgotten = self.skipped = 0
         self.sealed = False
 
     @property
@@ -64,6 +67,8 @@ class Reading:
                     ends = read_end(line) is not None
                     self.sealed, self.skipped = self.sealed or ends, self.skipped + (not ends)
                     continue
+                if buried(record[1]):
+                    continue
                 try:
                     body = decoder.decode(record[1]) if decoder else None
                 except UNREADABLE:
@@ -80,12 +85,12 @@ class Reading:
         file, task = self._file, header.task
         if header.kind == "items":
             ids = self._ids([r.item.key for *_, r in found])
-            for o, n, rid, r in found:
+            for o, n, rid, r in self._known(found, ids, [r.item.key for *_, r in found]):
                 i = r.item
                 yield ids[i.key], file, o, n, rid, " ".join(r.on), r.change, i.split, i.group, i.media, i.size
             return
         ids = self._ids([r.item for *_, r in found])
-        for o, n, rid, r in found:
+        for o, n, rid, r in self._known(found, ids, [r.item for *_, r in found]):
             item = ids[r.item]
             if header.kind == "decisions":
                 why = r.reason or r.note if r.verdict in ("flagged", "reopened") else None
@@ -97,6 +102,13 @@ class Reading:
                 yield item, task, file, header.run, r.media, " ".join(r.of), r.digest, r.error, r.dropped
             else:
                 yield item, task, file
+
+    def _known(self, found: Sequence[T], ids: Mapping[str, int], keys: Sequence[str]) -> Sequence[T]:
+        """Of what was found, what is not on a forgotten item."""
+        known = [one for one, key in zip(found, keys, strict=True) if key in ids] if len(ids) < len(set(keys)) else found
+        self.forgotten += len(found) - len(known)
+        self.records -= len(found) - len(known)
+        return known
 
     def predictions(self, task: str, run: str) -> Iterator[tuple[str, list[Row]]]:
         """(table, rows) in portions, of a file of predictions."""
@@ -111,7 +123,7 @@ class Reading:
             self.records += len(found)
             ids = self._ids([p.item for _, _, p, _ in found])
             rows: list[Row] = []
-            for place, length, p, seen in found:
+            for place, length, p, seen in self._known(found, ids, [p.item for _, _, p, _ in found]):
                 scores = [m.score for m in seen if m.score is not None]
                 rows.append((ids[p.item], task, self._file, place, length, run, digest(p.annotations), min(scores, default=None),
                              max(scores, default=None), *bars(seen, {})))  # fmt: skip

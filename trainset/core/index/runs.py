@@ -24,6 +24,7 @@ class RunInfo:
     definition: str | None
     follows: frozenset[str]
     started: str
+    migrations: tuple[str, ...] = ()
 
 
 def read_runs(db: sqlite3.Connection) -> dict[str, RunInfo]:
@@ -44,6 +45,7 @@ def read_runs(db: sqlite3.Connection) -> dict[str, RunInfo]:
             definition=header.definition,
             follows=frozenset(header.follows) | (before.follows if before else frozenset()),
             started=before.started if before else header.started,
+            migrations=before.migrations if before else header.migrations,
         )
     return found
 

@@ -60,6 +60,8 @@ def width(text: str) -> int:
 @lru_cache(maxsize=4096)
 def fitted(text: str, cells: int) -> str:
     """`text`, made safe, cut with an ellipsis to at most `cells` cells."""
+    if len(text) <= cells and text.isascii() and text.isprintable():
+        return text
     parts = list(clusters(text))
     if sum(w for _, w in parts) <= cells:
         return "".join(c for c, _ in parts)

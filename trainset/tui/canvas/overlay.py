@@ -7,6 +7,7 @@ hangs on colour alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,11 @@ _THICK = {"top": ("▆", REVERSE), "bottom": ("▂", 0), "left": ("▎", 0), "ri
 _CONTRAST = 70
 _SHADE = 0.6
 """Where a line is less than `_CONTRAST` brighter or darker than the picture, this much of the picture is kept."""
+
+
+@lru_cache(64)
+def _light(color: Color) -> int:
+    return int(luminance(np.array(color, np.uint8)))
 
 
 def _color(of: Shape | Tint) -> Color:
@@ -172,8 +178,8 @@ class Overlay:
         color: Color,
         style: int,
     ) -> None:
-        cells, light = self.cells, int(luminance(np.array(color, np.uint8)))
-        faint = np.abs(self._light[at] - light) < _CONTRAST
+        cells = self.cells
+        faint = np.abs(self._light[at] - _light(color)) < _CONTRAST
         behind = np.where(faint[..., None], self._behind[at] * _SHADE, self._behind[at]).astype(np.uint8)
         cells.code[at] = np.where(drawn, code, cells.code[at])
         cells.fg[at] = np.where(drawn[..., None], np.array(color, np.uint8), cells.fg[at])

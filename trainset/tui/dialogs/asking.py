@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -43,16 +44,20 @@ class AskText(Dialog[str]):
 
 
 class AskLabel(Dialog[str]):
-    """Asks for one of the labels (in the order given, until something is typed) and gives its id."""
+    """Asks for one of the labels (in the order given, until something is typed) and gives its id. `notes` stand beside
+    labels, by their ids."""
 
     BINDINGS: ClassVar = [
         Binding("down,ctrl+n", "move(1)", show=False, priority=True),
         Binding("up,ctrl+p", "move(-1)", show=False, priority=True),
     ]
 
-    def __init__(self, labels: Sequence[Label], title: str = "Find a label") -> None:
+    def __init__(
+        self, labels: Sequence[Label], title: str = "Find a label", notes: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__()
         self._labels, self._title, self._search = labels, title, FuzzySearch()
+        self._notes = notes
 
     def compose(self) -> ComposeResult:
         """The line to type in, and what it finds."""
@@ -76,7 +81,10 @@ class AskLabel(Dialog[str]):
         chosen = sorted((pair for pair in found if not text or pair[0] > 0), key=lambda pair: -pair[0])
         options = self.query_one(OptionList)
         options.clear_options()
-        options.add_options(Option(_prompt(label), id=str(i)) for i, (_, label) in enumerate(chosen[:_LISTED]))
+        options.add_options(
+            Option(_prompt(label, self._notes.get(label.id, "")), id=str(i))
+            for i, (_, label) in enumerate(chosen[:_LISTED])
+        )
         options.highlighted = 0 if chosen else None
         self._chosen = [label for _, label in chosen[:_LISTED]]
         note = f"{len(chosen)} of {len(self._labels)} · Enter gives it · Esc leaves it"
@@ -102,6 +110,7 @@ class AskLabel(Dialog[str]):
         self.answer(self._chosen[event.option_index].id)
 
 
-def _prompt(label: Label) -> Content:
+def _prompt(label: Label, note: str) -> Content:
     name = visible(label.title)
-    return Content.assemble(name, (f"  {visible(label.id)}" if label.id != label.title else "", MUTED))
+    more = (visible(label.id) if label.id != label.title else "", note)
+    return Content.assemble(name, ("".join(f"  {text}" for text in more if text), MUTED))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 from textual.app import ComposeResult
@@ -11,7 +11,7 @@ from textual.containers import Container, Horizontal, Vertical
 from trainset.core.adjudicate_keys import ADJUDICATE_KEYS
 from trainset.core.adjudicating import AdjudicationSession, MergeView
 from trainset.core.comparing import side_in_words
-from trainset.core.preferences import Binding
+from trainset.core.presets import Place
 from trainset.core.protocols import View
 from trainset.core.sitting import Notice
 from trainset.tui.canvas.graphemes import fitted
@@ -39,6 +39,7 @@ class AdjudicateScreen(ReviewScreen):
 
     core_keys = ADJUDICATE_KEYS
     first_keys = _FIRST_KEYS
+    keys_of: Place = "adjudicate"
 
     def __init__(
         self,
@@ -79,10 +80,6 @@ class AdjudicateScreen(ReviewScreen):
         yield self.too_small_note()
 
     @property
-    def _wanted(self) -> Mapping[str, Binding]:
-        return self.preferences.keys.adjudicate
-
-    @property
     def _canvases(self) -> list[Canvas]:
         return [self.query_one(f"#canvas{n}", Canvas) for n in range(_SLOTS)]
 
@@ -92,6 +89,12 @@ class AdjudicateScreen(ReviewScreen):
         """Whichever version was moved, all are; Textual calls the base's handler too, which repaints."""
         if event.canvas.display:
             self._canvas = event.canvas
+
+    def on_canvas_pointer(self, event: Canvas.Pointer) -> None:
+        """A click takes the object that it falls on; Textual calls the base's handler too, which repaints."""
+        shown = next((n for n, canvas in self._arrange() if canvas is event.canvas), None)
+        if self.dialog is None and event.command == "release" and shown is not None:
+            self.session.command("point", shown, event.at)
 
     def _undo(self) -> None:
         if self._undo_before is not None and not self.session.undo_depth:

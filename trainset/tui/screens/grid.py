@@ -11,22 +11,24 @@ from textual.app import ComposeResult
 
 from trainset.core.grid import MOST, GridSession
 from trainset.core.grid_keys import GRID_KEYS, HINTS
-from trainset.core.keymap import Keymap, key_of
+from trainset.core.keymap import key_of, keymap
 from trainset.core.model import Label
 from trainset.core.protocols import Context, Key, View
 from trainset.core.queue import Entry, Picked
+from trainset.core.reviewing import Keeping, outside_in_words
 from trainset.core.scene import Size
 from trainset.core.session import Session
+from trainset.core.sitting import Notice
 from trainset.core.tiles import Shown
 from trainset.tui.canvas.blocks import SUBCELLS
 from trainset.tui.dialogs.asking import AskLabel
 from trainset.tui.dialogs.reading import Reading, key_table, prose, sections
 from trainset.tui.prefetch import Prefetch
-from trainset.tui.screens.base import SessionScreen
+from trainset.tui.screens.base import LOOK, SessionScreen, loose_facts, strange
 from trainset.tui.screens.review import ReviewScreen
 from trainset.tui.terminal import Terminal
 from trainset.tui.thumbnails import Drawn, Thumbnails
-from trainset.tui.widgets.bars import Bar, digit_line, group_line, hints, key_line, key_name, status_line
+from trainset.tui.widgets.bars import Bar, digit_line, group_line, hints, key_line, key_name, left_in_words, status_line
 from trainset.tui.widgets.tiles import Arrangement, Face, Look, Tiles, arrange
 
 _MARKS = ("a…z", "outlier")
@@ -84,7 +86,8 @@ class GridScreen(SessionScreen):
             "renderer": self._next_renderer,
             "help": self._help,
             "palette": lambda _: self.open_palette(_NAMED, self._keys, self._run),
-            "quit": lambda _: self.app.exit(),
+            "home": lambda _: self._go_home(),
+            "quit": lambda _: self.depart(self.app.exit),
         }
 
     def compose(self) -> ComposeResult:
@@ -100,7 +103,9 @@ class GridScreen(SessionScreen):
         """The first page."""
         self._tiles = self.query_one(Tiles)
         self._gathering = self.set_interval(_GATHER, self._gather, pause=True)
-        self._keys = Keymap(self.preferences.keys.grid).bind(GRID_KEYS)
+        self.set_interval(LOOK, self._look)
+        self._remind()
+        self._keys = keymap(self.preferences.keys, "grid").bind(GRID_KEYS)
         self._hints = [key_name(self._key("mark", n)) for n in range(len(HINTS))]
         self.ask_repaint()
 
@@ -110,6 +115,17 @@ class GridScreen(SessionScreen):
 
     def _named(self, what: str) -> str:
         return key_name(self._key(what))
+
+    def _look(self) -> None:
+        """Take in what happens beside this session."""
+        if self.session.look_around():
+            self.ask_repaint()
+
+    def _remind(self) -> None:
+        """Say that an edit was left undecided: it is taken up where items are edited."""
+        desk = self.session.desk
+        if isinstance(desk, Keeping) and (drafts := desk.drafts()):
+            self.session.notice = Notice(f"{drafts[0].title}: `trainset review` offers it")
 
     def on_unmount(self) -> None:
         """Let go of the workers."""
@@ -126,6 +142,9 @@ class GridScreen(SessionScreen):
         key = next((key for key in self._keys if key.key == event.key), None)
         if key is not None and (not self.too_small or key.command == "quit"):
             self._run(key)
+        elif key is None and (notice := strange(event)):
+            self.session.notice = notice
+            self.ask_repaint()
 
     def _run(self, key: Key) -> None:
         self._commands[key.command](key.argument)
@@ -225,13 +244,15 @@ class GridScreen(SessionScreen):
         place = f"page {session.number} · {_ORDERS[session.order]}"
         key = under.item.key if under else ""
         self.query_one("#where", Bar).say(
-            group_line(session.task.name, title, key, place, f"{at_most}{session.left:,} left", cells)
+            group_line(session.task.name, title, key, place, f"{at_most}{left_in_words(desk, session.left)}", cells)
         )
         self.query_one("#digits", Bar).say(digit_line(session.task.active, cells, self._named("find-label")))
-        facts = [f"undo {session.undo_depth}", f"{uncommitted:,} uncommitted", self._terminal.title]
+        facts = [f"undo {session.undo_depth}", *loose_facts(desk, uncommitted), self._terminal.title]
+        facts += self.pace(session.desk, session.left, "a tile")
         if finished:
             facts.insert(0, f"{finished:,} finished but for {self._named('finish')}")
         self.query_one("#status", Bar).say(status_line(session.notice, session.records, facts, cells))
+        self.alert(session.notice)
         objects = under is not None and under.tile.object is not None
         words = [*_FIRST_KEYS, *(_OF_OBJECTS if objects or finished else []), *_MORE_KEYS]
         keys = [_MARKS, *hints(self._keys, words)] if session.page else hints(self._keys, _LAST_KEYS)
@@ -240,7 +261,8 @@ class GridScreen(SessionScreen):
     def _nothing_left(self) -> list[tuple[str, bool]]:
         session, desk = self.session, self.session.desk
         waiting, finished = desk.waiting(), desk.finished()
-        lines = [(f"Nothing is left for this grid of {session.task.name}", True), ("", False)]
+        nothing = outside_in_words(desk) or f"Nothing is left for this grid of {session.task.name}"
+        lines = [(nothing, True), ("", False)]
         if finished:
             lines.append(
                 (
@@ -309,6 +331,13 @@ class GridScreen(SessionScreen):
         if shown is not None:
             parts = [("Item", [shown.item.key]), ("Why", desk.why(shown.item)), ("History", desk.history(shown.item))]
             self.ask(Reading("Why is it here?", sections(parts), self._key("why")), lambda _: None)
+
+    def _go_home(self) -> None:
+        if (home := self.home) is None:
+            self.session.notice = Notice("there is no way home from here: q leaves", "refused")
+        else:
+            home()
+            self.app.exit()
 
     def _guidelines(self, _: Any) -> None:
         task = self.session.task

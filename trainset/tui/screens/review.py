@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from trainset.core.keymap import Keymap, key_of
+from trainset.core.drafts import Draft
+from trainset.core.keymap import key_of, keymap
 from trainset.core.keys import CORE_KEYS
+from trainset.core.listing import Listing
 from trainset.core.model import Item, Label
-from trainset.core.preferences import Binding
+from trainset.core.presets import Place
+from trainset.core.prompting import Answer
 from trainset.core.protocols import Effect, Key, View
+from trainset.core.queue import Entry
+from trainset.core.reviewing import outside_in_words
 from trainset.core.scene import Viewport
 from trainset.core.session import Session
-from trainset.core.sitting import Notice, Sitting
+from trainset.core.sitting import Notice, Question, Sitting
 from trainset.errors import TrainsetError
 from trainset.tui.canvas.blocks import SUBCELLS
 from trainset.tui.dialogs.asking import AskLabel, AskText
 from trainset.tui.dialogs.attributes import AskAttributes, Changes, Slot
+from trainset.tui.dialogs.choosing import Unfinished
 from trainset.tui.dialogs.inspect import Inspect
 from trainset.tui.dialogs.reading import Reading, key_table, prose, sections
 from trainset.tui.prefetch import Prefetch
-from trainset.tui.screens.base import SessionScreen
+from trainset.tui.screens.base import LOOK, SessionScreen, loose_facts, strange
+from trainset.tui.screens.queue import QueueScreen
 from trainset.tui.terminal import Terminal
-from trainset.tui.widgets.bars import Bar, hints, key_line, key_name, status_line, view_keys, where_line
+from trainset.tui.widgets.bars import Bar, hints, key_line, key_name, left_in_words, status_line, view_keys, where_line
 from trainset.tui.widgets.canvas import Canvas
 from trainset.tui.widgets.side import Side
 
@@ -41,6 +48,7 @@ class ReviewScreen(SessionScreen):
 
     core_keys: Sequence[Key] = CORE_KEYS
     first_keys: Sequence[tuple[str, str]] = _FIRST_KEYS
+    keys_of: Place = "item"
 
     def __init__(
         self,
@@ -58,8 +66,10 @@ class ReviewScreen(SessionScreen):
         self._terminal, self._prefetch, self._on_ready = terminal, prefetch, on_ready
         self._leave, self._reveal = leave, reveal
         self._left = False
+        self._steps = 0
         self._opened: Sitting | None = None
         self._uncommitted: tuple[int, int] = (-1, 0)
+        self._unfinished: list[Draft] | None = None
         self._about: tuple[Sitting | None, int, str, Sequence[str]] = (None, -1, "", ())
         self._commands: dict[str, Callable[[Any], None]] = {
             "accept": lambda _: session.accept(),
@@ -69,7 +79,7 @@ class ReviewScreen(SessionScreen):
             "skip": lambda _: session.skip(),
             "undo": lambda _: session.undo(),
             "redo": lambda _: session.redo(),
-            "go": session.go,
+            "go": self._go,
             "relabel": self._relabel,
             "find-label": lambda _: self._find_label("label"),
             "attributes": self._attributes,
@@ -85,6 +95,8 @@ class ReviewScreen(SessionScreen):
             "pan": lambda by: self._canvas.pan(*by),
             "help": self._help,
             "palette": self._palette,
+            "queue": self._list,
+            "home": self._go_home,
             "quit": lambda _: self._quit(),
         }
 
@@ -101,15 +113,21 @@ class ReviewScreen(SessionScreen):
     def on_mount(self) -> None:
         """The first item."""
         self._canvas = self.query_one(Canvas)
-        self._keymap = Keymap(self._wanted)
+        self._keymap = keymap(self.preferences.keys, self.keys_of)
         self._keys = self._keymap.bind(self.core_keys)
         self.query_one(Side).keys = (self._key("find-label"), self._key("why"))
+        self.set_interval(LOOK, self._look)
         self.ask_repaint()
 
-    @property
-    def _wanted(self) -> Mapping[str, Binding]:
-        """Other keys that the person wants here."""
-        return self.preferences.keys.item
+    def on_unmount(self) -> None:
+        """Whatever is left undecided outlives this screen."""
+        self.session.keep_draft()
+
+    def _look(self) -> None:
+        """Keep what was edited, and take in what happens beside this session."""
+        self.session.keep_draft()
+        if self.session.look_around():
+            self.ask_repaint()
 
     def _key(self, what: str) -> str:
         """The key that does this, as Textual calls it; "" where none does."""
@@ -131,29 +149,46 @@ class ReviewScreen(SessionScreen):
         key = own or next((key for key in self._view_keys() if key.key == event.key), None)
         if key is not None and (not self.too_small or key.command == "quit"):
             self._run(key, own is not None)
-        elif key is None and event.is_printable and not (event.character or "").isascii():
-            self.session.notice = Notice(f"{event.character} does nothing: is another keyboard layout on?", "refused")
+        elif key is None and (notice := strange(event)):
+            self.session.notice = notice
             self.ask_repaint()
 
     def _run(self, key: Key, own: bool) -> None:
         command = self._commands.get(key.command) if own else None
+        if command != self._go:
+            self._arrive()
         if command is not None:
             command(key.argument)
         else:
-            self._effect(self.session.command(key.command, key.argument))
+            at = None if own else self._canvas.pointer
+            self._effect(self.session.command(key.command, key.argument, at))
         self.ask_repaint()
 
     def _quit(self) -> None:
         if self._leave is not None:
             self._leave()
         else:
-            self._left = True  # keys that wait must not open another screen while the application ends
-            self.app.exit()
+            self.depart(self._end)
+
+    def _end(self) -> None:
+        self._left = True  # keys that wait must not open another screen while the application ends
+        self.app.exit()
+
+    def _go(self, by: int) -> None:
+        """Count steps: of a held key's items, only the one is opened that stands there when it is painted."""
+        self._steps += by
+
+    def _arrive(self) -> None:
+        """Take the steps that were counted."""
+        by, self._steps = self._steps, 0
+        if by:
+            self.session.go(by)
 
     def on_canvas_pointer(self, event: Canvas.Pointer) -> None:
         """The pointer, for the view."""
+        self._arrive()
         if self.dialog is None:
-            self._effect(self.session.command(event.command, at=event.at))
+            self._effect(self.session.command(event.command, event.other or None, event.at))
             self.ask_repaint()
 
     def on_canvas_moved(self) -> None:
@@ -169,11 +204,23 @@ class ReviewScreen(SessionScreen):
             self._find_choice(effect.label, effect.choices)
         elif effect.label is not None:
             self._find_label(effect.label)
+        if effect.prompt is not None:
+            self.session.ask(effect, getattr(self.app, "assistant", None), self._answered)
+
+    def _answered(self, question: Question, answer: Answer) -> None:
+        """Called in the model's thread."""
+
+        def take() -> None:
+            self._effect(self.session.answered(question, answer))
+            self.ask_repaint()
+
+        self.call_later(take)
 
     # -- painting -------------------------------------------------------------------------------------------
 
     def repaint(self) -> None:
         """The item as it stands."""
+        self._arrive()
         sitting = self.session.sitting
         if sitting is None and self._leave is not None:
             self._leave()
@@ -207,6 +254,22 @@ class ReviewScreen(SessionScreen):
             self.session.shown()
             self._prefetch.load(self._items_ahead())
         self._on_ready()
+        if self._unfinished is None and self._leave is None:
+            self._unfinished = [*self.session.drafts()]
+            self._offer()
+
+    def _offer(self) -> None:
+        """Ask of each edit that an earlier session left undecided, the latest last, whether to take it up."""
+        if not self._unfinished:
+            return
+        draft = self._unfinished.pop()
+
+        def answered(take_up: bool | None) -> None:
+            if take_up is not None:
+                (self.session.take_up if take_up else self.session.drop)(draft)
+            self._offer()
+
+        self.ask(Unfinished(draft), answered)
 
     def _items_ahead(self) -> list[Item]:
         try:
@@ -228,16 +291,20 @@ class ReviewScreen(SessionScreen):
         view = sitting.view if sitting else None
         key, ranked = (sitting.item.key, sitting.entry.reason) if sitting else ("", "")
         self.query_one("#where", Bar).say(
-            where_line(session.task.name, key, state, (*why, ranked)[0], session.left, cells)
+            where_line(session.task.name, key, state, (*why, ranked)[0], left_in_words(desk, session.left), cells)
         )
-        facts = [f"undo {session.undo_depth}", f"{uncommitted:,} uncommitted", self._canvas.terminal.title]
+        facts = [f"undo {session.undo_depth}", *loose_facts(desk, uncommitted), self._canvas.terminal.title]
+        facts += self.pace(desk, session.left)
         if sitting and sitting.aside.note:
             facts.insert(0, f"{key_name(self._key('comment'))} commented")
+        if session.asking:
+            facts.insert(0, "the model works …")
         if not self._canvas.overlays:
             facts.insert(0, "overlays hidden")
         if sitting and sitting.blind:
             facts.insert(0, f"blind: {sitting.blind}")
         self.query_one("#status", Bar).say(status_line(session.notice, session.records, facts, cells))
+        self.alert(session.notice)
         keys = hints(self._keys, self.first_keys if sitting else _LAST_KEYS) + view_keys(self._view_keys())
         self.query_one("#keys", Bar).say(key_line(keys, cells, key_name(self._key("help"))))
         self.query_one(Side).display = sitting is not None
@@ -253,6 +320,8 @@ class ReviewScreen(SessionScreen):
         lines = [(f"Nothing waits for you in {session.task.name}", True), ("", False)]
         if waiting:
             lines[0] = (f"You are through: {waiting:,} in {session.task.name} wait for others", True)
+        if outside := outside_in_words(session.desk):
+            lines[0] = (outside, True)
         lines.append((f"{session.decided:,} decided in this session · {uncommitted:,} not committed yet", False))
         after = "`trainset commit` puts them into the history" if uncommitted else "everything is in the history"
         ways = hints(self._keys, [("go -1", "goes back"), ("undo", "undoes"), ("quit", "leaves")])
@@ -271,7 +340,8 @@ class ReviewScreen(SessionScreen):
                 self._effect(self.session.label(label, command))
 
         if self.session.sitting and self.session.task.active:
-            self.ask(AskLabel(self.session.labels()), give)
+            scores = {label: f"{score:.2f}" for label, score in self.session.likely.items()}
+            self.ask(AskLabel(self.session.labels(), notes=scores), give)
 
     def _find_choice(self, command: str, choices: Sequence[tuple[str, str]]) -> None:
         def give(chosen: str | None) -> None:
@@ -325,6 +395,24 @@ class ReviewScreen(SessionScreen):
             self.ask(AskAttributes(f"Attributes of {sitting.item.key}", slots), put)
         else:
             session.notice = Notice("no attributes are declared for this: trainset.toml declares them", "refused")
+
+    def _list(self, _: Any) -> None:
+        def go(entry: Entry) -> None:
+            self.session.visit(entry)
+            self.ask_repaint()
+
+        session = self.session
+        key = session.sitting.item.key if session.sitting else None
+        self.app.push_screen(QueueScreen(session.task.name, Listing(session.desk, session.queue), key, go))
+
+    def _go_home(self, _: Any) -> None:
+        if self._leave is not None:
+            self.session.notice = Notice("finish this item first, or leave it with q", "refused")
+        elif (home := self.home) is None:
+            self.session.notice = Notice("there is no way home from here: q leaves", "refused")
+        else:
+            home()
+            self._end()
 
     # -- commands that tell ---------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from textual.widgets import Static
 from trainset.core.keymap import name
 from trainset.core.model import Label
 from trainset.core.protocols import Key
+from trainset.core.reviewing import Assigned
 from trainset.core.sitting import Notice
 from trainset.tui.canvas.graphemes import fitted, fitted_end, width
 from trainset.tui.widgets.colors import MUTED
@@ -62,14 +63,20 @@ def spread(left: Sequence[tuple[str, str]], right: Sequence[tuple[str, str]], ce
     return Content.assemble(*parts, " " * max(0, room), *right)
 
 
-def where_line(task: str, key: str, state: str, why: str, open_items: int, cells: int) -> Content:
-    """The task, the item's key (last to give way), its state, why it is here, and how many of the queue are open."""
-    right = [(f"{open_items:,} left", "bold")]
+def where_line(task: str, key: str, state: str, why: str, left: str, cells: int) -> Content:
+    """The task, the item's key (last to give way), its state, why it is here, and what is left."""
+    right = [(left, "bold")]
     room = cells - sum(map(width, (task, GAP, right[0][0]))) - 1
-    left = [(f"{task}{GAP}", MUTED), (fitted_end(key, room), "bold"), (f"{GAP}{state}", "$accent")]
+    parts = [(f"{task}{GAP}", MUTED), (fitted_end(key, room), "bold"), (f"{GAP}{state}", "$accent")]
     if why:
-        left.append((f"{GAP}why: {why}", MUTED))
-    return spread(left, right, cells)
+        parts.append((f"{GAP}why: {why}", MUTED))
+    return spread(parts, right, cells)
+
+
+def left_in_words(desk: object, count: int) -> str:
+    """How much of a session's queue is left, and whose that is where it is shared."""
+    whose = desk.whose if isinstance(desk, Assigned) else ""
+    return f"{count:,} {f'{whose} ' if whose else ''}left"
 
 
 def group_line(task: str, group: str, key: str, place: str, left: str, cells: int) -> Content:
@@ -98,6 +105,9 @@ def status_line(notice: Notice, records: int, facts: Sequence[str], cells: int) 
     """What was last done or refused (else that the session's `records`, if any, are saved), and the facts that always
     stand there."""
     mark, style = _NOTICES.get(notice.kind, ("", ""))
+    if notice.remedy and width(mark + notice.text) > cells:
+        said = notice.text.removesuffix(f" ({notice.remedy})")
+        return spread([(mark + said, style)], [(f" · {fitted(notice.remedy, cells * 3 // 4)}", style)], cells)
     right = [(" · ".join(facts), MUTED)]
     if not notice.text:
         return spread([("✓ all saved", "$success")] if records else [], right, cells)

@@ -31,11 +31,11 @@ class Canvas(Board):
     """Shows one view, or a message where there is none. Nothing is drawn before `rebuild`."""
 
     class Pointer(Message):
-        """The pointer went down, moved while down, or went up, at a place of the scene."""
+        """The pointer went down, moved while down, or went up, at a place of the scene; `other` where Ctrl or Alt is held."""
 
-        def __init__(self, command: str, at: Point) -> None:
+        def __init__(self, command: str, at: Point, other: bool = False, canvas: Canvas | None = None) -> None:
             super().__init__()
-            self.command, self.at = command, at
+            self.command, self.at, self.other, self.canvas = command, at, other, canvas
 
     class Moved(Message):
         """The camera moved or the room changed, so the canvas wants to be built again."""
@@ -54,12 +54,14 @@ class Canvas(Board):
         self._fitting = True
         self._extent = Rect(0, 0, 1, 1)
         self._pressed = False
+        self._hover: tuple[float, float] | None = None
 
     # -- what to show ---------------------------------------------------------------------------------------
 
     def open(self, view: Drawn) -> None:
         """Show a view from now on, all of it."""
         self._view, self._message, self._fitting = view, (), True
+        self._hover = None
 
     def show(self, view: Drawn) -> None:
         """Show another view through the same camera."""
@@ -155,30 +157,41 @@ class Canvas(Board):
 
     # -- the pointer ----------------------------------------------------------------------------------------
 
+    @property
+    def pointer(self) -> Point | None:
+        """The place under the pointer; None where it is elsewhere, or has not moved since the view was opened."""
+        return None if self._hover is None else self._camera.to_scene(*self._hover)
+
     def _at(self, event: events.MouseEvent) -> Point:
         """The scene point under the pointer; the middle of the cell where the terminal knows no better."""
         column, row = event.pointer_x, event.pointer_y
         column, row = (v + 0.5 if v == int(v) else v for v in (column, row))
+        self._hover = column, row
         return self._camera.to_scene(column, row)
+
+    def on_leave(self) -> None:
+        """The pointer is elsewhere."""
+        self._hover = None
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """The left button goes to the view."""
         if event.button == 1 and self._view is not None:
             self._pressed = True
             self.capture_mouse()
-            self.post_message(self.Pointer("press", self._at(event)))
+            self.post_message(self.Pointer("press", self._at(event), event.ctrl or event.meta, self))
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """A movement with the button down is a drag."""
+        at = self._at(event)
         if self._pressed:
-            self.post_message(self.Pointer("drag", self._at(event)))
+            self.post_message(self.Pointer("drag", at, canvas=self))
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         """The end of a drag, or of a click."""
         if self._pressed:
             self._pressed = False
             self.release_mouse()
-            self.post_message(self.Pointer("release", self._at(event)))
+            self.post_message(self.Pointer("release", self._at(event), canvas=self))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """The wheel pans, with control it zooms."""

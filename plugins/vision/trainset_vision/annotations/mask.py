@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -13,6 +15,7 @@ from trainset.errors import RecordError
 from trainset.plugins import Rect
 from trainset_vision.annotations import rle
 from trainset_vision.annotations.overlap import with_identical
+from trainset_vision.annotations.polygon import Polygon
 
 
 class Rle(Struct, frozen=True):
@@ -34,19 +37,23 @@ class Mask(Annotation, kw_only=True, frozen=True, tag="mask"):
 
 
 class MaskOps:
-    """How masks are compared."""
+    """How masks are compared, also with polygons."""
+
+    comparable = ("polygon",)
 
     def similarity(self, a: Sequence[Annotation], b: Sequence[Annotation], item: Item) -> NDArray[np.float64]:
-        """Intersection over union in pixels; masks of different sizes, or that cannot be read, are 1 where identical, else 0."""
+        """Intersection over union in pixels, of polygons by those that COCO's tools draw at the size of the mask.
+
+        Masks of different sizes, or that cannot be read, are 1 where identical, else 0.
+        """
         from pycocotools import mask as coco
 
         table = np.zeros((len(a), len(b)))
-        left, right = _readable(a), _readable(b)
-        for size in {size for size, _ in left.values()} & {size for size, _ in right.values()}:
-            rows, columns = ([n for n, (own, _) in some.items() if own == size] for some in (left, right))
-            one, other = ([{"size": list(size), "counts": some[n][1]} for n in chosen]
-                          for some, chosen in ((left, rows), (right, columns)))  # fmt: skip
-            table[np.ix_(rows, columns)] = coco.iou(one, other, [0] * len(other))
+        for size in {x.mask.size for x in (*a, *b) if isinstance(x, Mask)}:
+            left, right = _readable(a, size), _readable(b, size)
+            left, right = left | (_drawn(a, size) if right else {}), right | (_drawn(b, size) if left else {})
+            if left and right:
+                table[np.ix_(list(left), list(right))] = coco.iou([*left.values()], [*right.values()], [0] * len(right))
         stored = ([x.mask if isinstance(x, Mask) else None for x in some] for some in (a, b))
         return with_identical(table, *stored)
 
@@ -60,10 +67,23 @@ class MaskOps:
             return None
 
 
-def _readable(annotations: Sequence[Annotation]) -> dict[int, tuple[tuple[int, int], bytes]]:
-    """Size and compressed runs of the masks that can be read, by their place in the list."""
+def _readable(annotations: Sequence[Annotation], size: tuple[int, int]) -> dict[int, dict[str, Any]]:
+    """The masks of one size that can be read as COCO has them, by their place in the list."""
+    masks = ((n, x.mask) for n, x in enumerate(annotations) if isinstance(x, Mask) and x.mask.size == size)
+    return {n: _coco(mask) for n, mask in masks if rle.problem(mask.counts, size) is None}
+
+
+def _drawn(annotations: Sequence[Annotation], size: tuple[int, int]) -> dict[int, dict[str, Any]]:
+    """The polygons that can be drawn, as masks."""
+    from trainset_vision.conversions import polygon_to_mask
+
     found = {}
     for n, x in enumerate(annotations):
-        if isinstance(x, Mask) and rle.problem(x.mask.counts, x.mask.size) is None:
-            found[n] = (x.mask.size, x.mask.counts.encode("ascii"))
+        if isinstance(x, Polygon):
+            with suppress(RecordError):
+                found[n] = _coco(polygon_to_mask(x.polygon, size))
     return found
+
+
+def _coco(mask: Rle) -> dict[str, Any]:
+    return {"size": list(mask.size), "counts": mask.counts.encode("ascii")}

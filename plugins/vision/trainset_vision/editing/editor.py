@@ -21,12 +21,13 @@ from trainset.plugins import (
     Viewport,
 )
 from trainset_vision.checks import faults
-from trainset_vision.editing import making, moving, pointwise, reworking
+from trainset_vision.editing import making, moving, pointwise, prompting, reworking
 from trainset_vision.editing.hand import Hand, Placing, Sketch
 from trainset_vision.editing.kind import Commands, Done, Kind, Look, with_fields
 from trainset_vision.editing.kinds import Kinds, parted
 from trainset_vision.editing.mask import Painted
 from trainset_vision.editing.pointer import Pointer
+from trainset_vision.editing.prompting import Prompter, Prompting
 from trainset_vision.editing.vertices import VertexKind
 from trainset_vision.geometry import Coordinates, Frame
 
@@ -35,6 +36,7 @@ _COMMANDS: Commands = {
     **making.COMMANDS,
     **pointwise.COMMANDS,
     **reworking.COMMANDS,
+    **prompting.COMMANDS,
 }
 
 
@@ -60,6 +62,9 @@ class ShapeEditor(Editor):
         self.fine, self.filled = False, True
         self._pointer = Pointer(self)
         self.kinds = Kinds(frame, self.task)
+        self.prompter = Prompter(self)
+        self.pointed: Point | None = None
+        """Where the pointer was at the last command."""
 
     # -- what is shown --------------------------------------------------------------------------------------
 
@@ -138,19 +143,39 @@ class ShapeEditor(Editor):
     def do(self, command: str, at: Point | None = None, argument: Any = None) -> Done:
         """Carry out a command; steps and tolerances are those of `seen`."""
         match command:
+            case "prompted":  # comes whenever it does, also while the pointer is down
+                return self.prompter.answered(argument)
             case "press":
+                if isinstance(self.hand, Prompting):
+                    self.hand.beside = bool(argument)
                 return self._tool.press(at) if at else None
             case "drag":
                 return self._tool.drag(at) if at else None
             case "release":
                 return self._tool.release(at) if at else None
         self._tool.drop()
+        self.pointed = at
+        cursor = at or (self.hand.cursor if self.hand else None)
         if command in ("next", "previous", "select", "delete", "cycle") and isinstance(self.hand, Sketch | Placing):
             self.hand = None
-        if command == "cycle" and at is not None:
-            return self.cycle([c for c in self.candidates() if (k := self.kind(c)) and k.hit(c, at, 0)])
+        if command == "cycle":
+            return self._cycle(cursor)
         own = _COMMANDS.get(command)
         return super().do(command, at, argument) if own is None else own(self, argument)
+
+    def _cycle(self, at: Point | None) -> Effect | None:
+        """The next candidate at a place, or where there is none, of those in sight."""
+        x, y, w, h = self.view()
+        found = [(a, kind) for a in (*self.candidates(), *self.weaker()) if (kind := self.kind(a)) is not None]
+        here = [a for a, kind in found if at is not None and kind.hit(a, at, 0)]
+        seen = [
+            a
+            for a, kind in found
+            if (p := kind.extent(a)) and p.x < x + w and x < p.right and p.y < y + h and y < p.bottom
+        ]
+        if found and not here and not seen:
+            return Effect(message="models have other candidates, but none in sight: F shows the whole image")
+        return self.cycle(here or seen)
 
     def select(self, name: str | None) -> Effect | None:
         """Select an annotation by id, or none; no point of it is selected then."""

@@ -22,16 +22,22 @@ _FINE = (Key("comma", "fine", "fine steps of 1 px, and back to steps of a cell")
 _NEW = (Key("b", "add", "new object"), Key("B", "draw", "draw with the mouse, over other objects too"))
 _SHOW = (
     Key("z", "zoom-object", "zoom to the object"),
-    Key("space", "cycle", "show the models' other candidates"),
+    Key("space", "cycle", "show the models' other and weaker candidates: at the pointer, or in sight"),
     Key("c", "take", "take the candidate"),
 )
 _SNAP = (Key("G", "snap", "snap to the edges under it, or to the mask"),)
 _POINT = (Key("v", "point", "next point of the object", 1), Key("V", "point", "previous point", -1))
+_LEAVE = (Key("escape", "let-go", "let go of the point, of a candidate, and of what is being drawn"),)
 _HAND = (
     Key("y", "put", "put a point (or the brush) down at the cursor; a point more on the outline"),
     Key("backspace", "back", "take away the selected point, or the last one drawn"),
     Key("w", "finish", "finish what is being drawn, or put the brush away"),
-    Key("escape", "let-go", "let go of the point, and of what is being drawn"),
+    *_LEAVE,
+)
+_PROMPT = (
+    Key("M", "shape", "have the model draw the object, by the box about it"),
+    Key("I", "show", "show the model a place on the object (or a new one): at the pointer, or the cursor", True),
+    Key("X", "show", "show the model a place beside the object", False),
 )
 _RING = (Key("W", "ring", "draw one more ring of the polygon: a part, or a hole"),)
 _MASK = (
@@ -50,11 +56,11 @@ _KEYPOINTS = (
     Key("T", "visibility", "the point is visible, hidden, not labelled"),
 )
 
-_REGIONS = (*_MOVE, *_RESIZE, *_TURN, *_FINE, *_NEW, *_POINT, *_HAND, *_RING, *_MASK, *_SHOW)
+_REGIONS = (*_MOVE, *_RESIZE, *_TURN, *_FINE, *_NEW, *_POINT, *_HAND, *_RING, *_MASK, *_PROMPT, *_SHOW)
 
 KEYS: dict[str, tuple[Key, ...]] = {
-    "box": (*_MOVE, *_RESIZE, *_FINE, *_NEW, *_SNAP, *_SHOW),
-    "rotated-box": (*_MOVE, *_RESIZE, *_TURN, *_FINE, *_NEW, *_SNAP, *_SHOW),
+    "box": (*_MOVE, *_RESIZE, *_FINE, *_NEW, *_SNAP, *_PROMPT, *_SHOW, *_HAND),
+    "rotated-box": (*_MOVE, *_RESIZE, *_TURN, *_FINE, *_NEW, *_SNAP, *_SHOW, *_LEAVE),
     "polygon": _REGIONS,
     "mask": _REGIONS,
     "polyline": (*_MOVE, *_RESIZE, *_TURN, *_FINE, *_NEW, *_POINT, *_HAND, *_SHOW),

@@ -89,9 +89,11 @@ def finish(editor: ShapeEditor, _: Any) -> Done:
 
 
 def let_go(editor: ShapeEditor, _: Any) -> Done:
-    """What is in hand is dropped, and no point is selected."""
+    """What is in hand is dropped, and no point and no candidate is selected."""
     editor.hand, editor.point = None, None
     editor.arm(False)
+    if editor.chosen() not in editor.objects:
+        editor.select(None)
     return SEEN
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from trainset.plugins import Effect, Rect
 from trainset_vision.annotations import Box, Mask, Polygon
 from trainset_vision.editing.kind import Commands, Done, with_fields
+from trainset_vision.editing.prompting import Prompting
 
 if TYPE_CHECKING:
     from trainset_vision.editing.editor import ShapeEditor
@@ -22,6 +23,8 @@ def move(editor: ShapeEditor, by: tuple[int, int]) -> Done:
     """The cursor, the selected point, or the object, by steps."""
     dx, dy = by[0] * editor.step, by[1] * editor.step
     if editor.hand:
+        if isinstance(editor.hand, Prompting):
+            editor.hand.moved(editor.pointed)
         return editor.hand.move(dx, dy)
     point = editor.point_of(editor.chosen())
     if point is not None:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from trainset.core.model import Annotation, AttributeValue, Task, Undecoded
+from trainset.core.model import Annotation, AttributeValue, Columns, Task, Undecoded
 from trainset.errors import TrainsetError
-from trainset.plugins import ImportContext, Imported, Problem, Recognition
-from trainset_vision.annotations import Box
+from trainset.plugins import ImportContext, Imported, Problem, Recognition, chunks
 from trainset_vision.formats import coco_json as coco
 from trainset_vision.formats.coco_images import ByImage
 from trainset_vision.formats.coco_places import Places, known_as
@@ -32,6 +33,7 @@ from trainset_vision.formats.coco_shapes import (
 )
 from trainset_vision.formats.coco_write import CAPTION, CocoExporter
 from trainset_vision.formats.reading import LIMIT, Left, Tally, match, split_name, with_suffixes
+from trainset_vision.media import geo
 
 __all__ = ["CocoExporter", "CocoImporter"]
 
@@ -40,6 +42,8 @@ _NUMBERING = 9999
 _UNREAD = "images are left out, since annotations of theirs cannot be read"
 _DOUBTFUL = "images without annotations are left out, since annotations that cannot be read may be of any image"
 _IDS = [f"a{n}" for n in range(1, 1025)]
+_TOGETHER = 100
+"""Of how many images the plain objects are read in one go: their bytes fit into the processor's cache."""
 
 
 class CocoImporter:
@@ -164,18 +168,16 @@ def _read_instances(
             yield Problem(path.name, f"image {image.id} ({image.file_name}) is listed twice: the first one counts")
             continue
         files.add(name)
-        images[image.id] = _Image(name, _size(image), place)
+        size = _size(image)
+        meta: dict[str, Any] = {"width": size[1], "height": size[0]} if size else {}
+        images[image.id] = _Image(name, size, place, meta if image.geo is None else meta | geo.told({"geo": image.geo}))
     reader = _Reader(path.name, listing.categories, listing.annotations, task, maker(task, listing.categories))
     objects = ByImage(listing.annotations)
     reader.count_strangers(objects, images)
     captions = _captions_beside(path) if _takes_captions(task) else {}
-    for image_id, one in images.items():
-        if image_id in found.unread:
-            reader.tally.add(_UNREAD, one.name)
-            continue
-        its, problems = objects.of(image_id), list[Problem]()
-        shapes = reader.read(its, one, problems)
-        yield from problems
+    for image_id, its, shapes in reader.read(images, objects, found.unread):
+        one = images[image_id]
+        yield from reader.wrong()
         if not its and None in found.unread:
             reader.tally.add(_DOUBTFUL, one.name)
         elif shapes or not its:
@@ -184,7 +186,7 @@ def _read_instances(
                 name=one.name,
                 annotations=shapes,
                 path=one.path,
-                meta={"width": one.size[1], "height": one.size[0]} if one.size else {},
+                meta=one.meta,
                 split=split,
                 attributes={CAPTION: "\n".join(told)} if told else {},
             )
@@ -217,17 +219,11 @@ def _read_results(path: Path, context: ImportContext) -> Iterator[Imported | Pro
     reader = _Reader(path.name, categories, results, context.task, maker(context.task, categories, results=True))
     objects = ByImage(results)
     reader.count_strangers(objects, images)
-    for image_id in dict.fromkeys(result.image_id for result in results):
-        if (one := images.get(image_id)) is None:
-            continue
-        if image_id in found.unread:
-            reader.tally.add(_UNREAD, one.name)
-        else:
-            problems: list[Problem] = []
-            shapes = reader.read(objects.of(image_id), one, problems)
-            yield from problems
-            if shapes:
-                yield Imported(name=one.name, annotations=shapes)
+    there = {result.image_id: images[result.image_id] for result in results if result.image_id in images}
+    for image_id, _, shapes in reader.read(there, objects, found.unread):
+        yield from reader.wrong()
+        if shapes:
+            yield Imported(name=images[image_id].name, annotations=shapes)
     yield from reader.tally.problems(path.name)
 
 
@@ -270,6 +266,7 @@ class _Image(Struct, gc=False):
     name: str
     size: Size | None
     path: Path | None = None
+    meta: dict[str, Any] = {}
 
 
 class _Reader:
@@ -279,6 +276,7 @@ class _Reader:
         self, where: str, categories: Sequence[coco.Category], objects: Sequence[coco.Object], task: Task, make: Maker
     ) -> None:
         self.tally = Tally()
+        self._wrong: list[Problem] = []
         self._where, self._objects, self._make, self._type = where, objects, make, task.type
         names: dict[int | None, str] = {}
         for category in categories:
@@ -297,34 +295,48 @@ class _Reader:
         for image_id, count in objects.others(known):
             self.tally.add("annotations are of images that are not known", f"image {image_id}", count)
 
-    def read(self, numbers: Sequence[int], image: _Image, problems: list[Problem]) -> Sequence[Annotation | Undecoded]:
-        """What can be read of an image's objects; what cannot joins `problems`, or is counted."""
-        labels, places = [self._labels[n] for n in numbers], [self._places[n] for n in numbers]
-        ids = _IDS if len(numbers) <= len(_IDS) else [f"a{n}" for n in range(1, len(numbers) + 1)]
-        plain = self._special.isdisjoint(numbers)
+    def read(
+        self, images: Mapping[coco.Id, _Image], objects: ByImage, unread: AbstractSet[coco.Id | None]
+    ) -> Iterator[tuple[coco.Id, Sequence[int], Sequence[Annotation | Undecoded]]]:
+        """For each image where its objects are, and what can be read of them; what cannot is counted, or `wrong`."""
+        for some in chunks(images.items(), _TOGETHER):
+            its = [objects.of(image_id) for image_id, _ in some]
+            numbers = [*chain.from_iterable(its)]
+            places, labels = [self._places[n] for n in numbers], [self._labels[n] for n in numbers]
+            fields = self._fields(places, [image.size for _, image in some], list(map(len, its)))
+            stop = 0
+            for (image_id, image), own in zip(some, its, strict=True):
+                start, stop = stop, stop + len(own)
+                if image_id in unread:
+                    self.tally.add(_UNREAD, image.name)
+                    continue
+                found = fields[start:stop]
+                plain = [one for one in found if one is not None]
+                if len(plain) < len(own) or not self._special.isdisjoint(own):
+                    yield image_id, own, self._one_by_one(own, found, image)
+                else:
+                    meta = image.meta if self._type == "box" else None
+                    yield image_id, own, Columns(self._type, _ids(len(own)), labels[start:stop], plain, meta)
+
+    def wrong(self) -> Sequence[Problem]:
+        """What is wrong with objects of the image that was read last; they are told once."""
+        wrong, self._wrong = self._wrong, []
+        return wrong
+
+    def _fields(
+        self, places: Sequence[Raw], sizes: Sequence[Size | None], counts: Sequence[int]
+    ) -> Sequence[bytes | None]:
+        """The geometry of objects as it is stored, image by image; None for what needs a second look."""
         if self._type == "polygon":
-            outlines = plain_outlines(places)
-            if plain and None not in outlines:
-                return [
-                    Undecoded("polygon", id, label, outline)
-                    for id, label, outline in zip(ids, labels, outlines, strict=False)
-                    if outline is not None
-                ]
-        elif self._type == "box" and plain and None not in (boxes := plain_boxes(places)):
-            return [Box(id=id, label=label, box=box) for id, label, box in zip(ids, labels, boxes, strict=False) if box]
-        else:
-            outlines = [None] * len(numbers)
-        return self._one_by_one(numbers, ids, outlines, image, problems)
+            return plain_outlines(places)
+        return plain_boxes(places, sizes, counts) if self._type == "box" else [None] * len(places)
 
     def _one_by_one(
-        self,
-        numbers: Sequence[int],
-        ids: Sequence[str],
-        outlines: Sequence[bytes | None],
-        image: _Image,
-        problems: list[Problem],
+        self, numbers: Sequence[int], fields: Sequence[bytes | None], image: _Image
     ) -> Sequence[Annotation | Undecoded]:
-        make, size, shapes = self._make, image.size, list[Annotation | Undecoded]()
+        make, size, ids = self._make, image.size, _ids(len(numbers))
+        outlines = fields if self._type == "polygon" else [None] * len(numbers)
+        shapes: list[Annotation | Undecoded] = []
         for number, outline in zip(numbers, outlines, strict=True):
             one, label = self._objects[number], self._labels[number]
             if label is None:
@@ -342,7 +354,7 @@ class _Reader:
                 if left.many:
                     self.tally.add(left.message, image.name)
                 else:
-                    problems.append(Problem(f"{self._where}: {image.name}, annotation {one.id}", left.message))
+                    self._wrong.append(Problem(f"{self._where}: {image.name}, annotation {one.id}", left.message))
         if numbers and not shapes:
             self.tally.add("images are left out, since none of their annotations can be read", image.name)
         return shapes
@@ -361,6 +373,10 @@ class _Reader:
             else:
                 self.tally.add("attributes are no plain text, number or flag and are left out", image)
         return found
+
+
+def _ids(count: int) -> Sequence[str]:
+    return _IDS[:count] if count <= len(_IDS) else [f"a{n}" for n in range(1, count + 1)]
 
 
 def _size(image: coco.Image) -> Size | None:

@@ -16,11 +16,13 @@ class ByImage:
     """Where in a list of objects those of each image are, in the order of the list."""
 
     def __init__(self, objects: Sequence[Object]) -> None:
-        numbers = _numbers([one.image_id for one in objects])
+        ids = [one.image_id for one in objects]
+        numbers = _numbers(ids)
         order = np.argsort(numbers, kind="stable")
         self._order: list[int] = order.tolist()
-        edges = np.flatnonzero(np.diff(numbers[order], prepend=numbers[order[:1]] - 1)).tolist()
-        self._spans = {objects[self._order[a]].image_id: (a, b) for a, b in pairwise([*edges, len(objects)])}
+        edges = np.flatnonzero(np.diff(numbers[order], prepend=numbers[order[:1]] - 1))
+        firsts = [ids[n] for n in order[edges].tolist()]
+        self._spans = dict(zip(firsts, pairwise([*edges.tolist(), len(ids)]), strict=True))
 
     def of(self, image: Id) -> list[int]:
         """The places of an image's objects, none where there are none."""

@@ -35,6 +35,7 @@ class Image(Struct, gc=False):
     file_name: str
     width: float | None = None
     height: float | None = None
+    geo: Any = None
 
 
 class Category(Struct, gc=False):

@@ -49,7 +49,7 @@ class Places:
 def known_as(name: str, locate: Locate, context: ImportContext) -> tuple[str, Path | None]:
     """The name that an image is found by, and where it lies: `name` itself, or what that stands for as an address."""
     path = locate(name)
-    address = _ADDRESS.search(name) is not None
+    address = ("/" in name or "-" in name) and _ADDRESS.search(name) is not None
     if path is not None or not (address or "%" in name) or context.find(name) is not None:
         return name, path
     names = [one for one in names_of(name) if one] if address else [name, unquote(name)]

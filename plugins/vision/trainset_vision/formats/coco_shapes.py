@@ -6,8 +6,10 @@ Most of a large file is polygons of one ring, which are COCO's and ours byte for
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import msgspec
+import numpy as np
 from msgspec import UNSET, Raw, Struct
 
 from trainset.core.model import Annotation, AttributeValue, Task, Undecoded
@@ -32,6 +34,9 @@ _BLANKS = b" \t\r\n"
 _BETWEEN = b'\0"polygon":'
 _SKELETONS = frozenset(b'"polygon":[[%b]]' % (b"," * commas) for commas in range(5, 2000, 2))
 """What is left of rings without their numbers."""
+
+_ANY = (LIMIT - 1, LIMIT - 1)
+"""What any box lies in that is one, where an image's size is not known."""
 
 _LONG = 300
 """Where every stretch of so many characters has a comma, no number is as long as an infinite one would be."""
@@ -79,13 +84,23 @@ def box(one: Object, size: Size | None, id: str, label: str, score: float | None
     return Box(id=id, label=label, score=score, attributes=attributes, box=found)
 
 
-def plain_boxes(boxes: Sequence[Raw]) -> Sequence[Xywh | None]:
-    """Boxes, decoded all at once; None for what needs a second look."""
+def plain_boxes(boxes: Sequence[Raw], sizes: Sequence[Size | None], counts: Sequence[int]) -> Sequence[bytes | None]:
+    """Boxes as the field of a stored `Box`, so many (`counts`) in images of each of the `sizes`; None for what is no box, or
+    stands out of its image, and needs a second look."""
+    if not boxes:
+        return []
     try:
         found = _boxes.decode(b"[%b]" % b",".join(boxes))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return [None] * len(boxes)
-    return [one if _is_box(one) else None for one in found]
+    x, y, w, h = np.fromiter(chain.from_iterable(found), np.float64, 4 * len(found)).reshape(-1, 4).T
+    height, width = np.array([size or _ANY for size in sizes]).repeat(counts, axis=0).T
+    doubtful = (np.minimum(x, y) < 0) | (np.minimum(w, h) <= 0) | (x + w > width) | (y + h > height)
+    fields: list[bytes | None] = []
+    fields += (b'"box":' + msgspec.json.encode(found)[1:-1].replace(b"],[", b']\0"box":[')).split(b"\0")
+    for number in np.flatnonzero(doubtful).tolist():
+        fields[number] = None
+    return fields
 
 
 def _is_box(found: Xywh) -> bool:

@@ -18,6 +18,7 @@ from trainset.plugins import ExportContext, Labelled, Loss
 from trainset_vision.annotations import Box, Keypoints, Mask, Polygon, Skeleton, skeleton_of
 from trainset_vision.formats.coco_fields import HolesError, fields, results_of
 from trainset_vision.formats.writing import LOSSES, Filter, Labels, pick, size_of, split_folder
+from trainset_vision.media import geo
 
 CAPTION = "caption"
 """The attribute of an item that holds its captions, a line each."""
@@ -108,6 +109,7 @@ class _File:
         self._image = {"id": number, "file_name": row.name}
         if size is not None:
             self._image |= {"width": size[0], "height": size[1]}
+        self._image |= geo.told(row.item.meta)
         self._images.add(self._image)
         for label, shape in objects:
             entry = {"image_id": number, "category_id": label.index + 1}

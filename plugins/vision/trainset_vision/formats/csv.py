@@ -131,7 +131,7 @@ def _rows(src: Path, rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]
 class CsvExporter:
     """Writes one CSV file: a row for each class, and one without a class for an item that has none."""
 
-    losses = pick(LOSSES, ("types", "unusable", "attributes", "item-attributes", "tracks", "notes"))
+    losses = pick(LOSSES, ("types", "unusable", "attributes", "item-attributes", "geo", "tracks", "notes"))
 
     def write(self, rows: Iterable[Labelled], dest: Path, context: ExportContext) -> Iterator[Loss]:
         """To `dest`, or to `labels.csv` in it where it is a folder."""

@@ -30,7 +30,7 @@ class CvatExporter:
     """Writes `annotations.xml`, and the images to `images/`. A split is the image's subset."""
 
     losses = (
-        pick(LOSSES, ("types", "unusable", "item-attributes", "scores", "tracks", "notes", "states"))
+        pick(LOSSES, ("types", "unusable", "item-attributes", "geo", "scores", "tracks", "notes", "states"))
         | pick(plain_shapes.LOSSES, ("rings", "box-of-keypoints"))
         | {
             "attributes": "attributes are left out that XML cannot hold, or that are of another kind than the same one before",

@@ -23,6 +23,7 @@ from trainset_vision.formats.fitting import Gathering, Size, grouped
 from trainset_vision.formats.pictures import Pictures
 from trainset_vision.formats.reading import LIMIT, SIDECAR, Left, read_head, read_text, split_name, with_suffixes
 from trainset_vision.formats.yolo_layout import unused
+from trainset_vision.media import geo
 
 __all__ = ["DatumaroExporter", "DatumaroImporter"]
 
@@ -206,15 +207,16 @@ class _Reader:
                 self._object([one for _, one in group])
         taken = yield from self._found.done()
         if taken is not None:
-            attributes = self._found.attributes(item.attr)
-            attributes.pop(_FRAME, None)
+            about = dict(item.attr) if isinstance(item.attr, Mapping) else {}
+            place = geo.told(about)
+            attributes = self._found.attributes({k: v for k, v in about.items() if k != _FRAME and k not in place})
             if captions:
                 attributes[CAPTION] = "\n".join(captions)
             yield Imported(
                 name=picture.name if name or picture.path or picture.size else str(item.id),
                 annotations=taken,
                 path=picture.path,
-                meta={"width": said[1], "height": said[0]} if said else {},
+                meta=({"width": said[1], "height": said[0]} if said else {}) | place,
                 split=self._split,
                 attributes=attributes,
             )

@@ -17,6 +17,7 @@ from trainset_vision.formats.fitting import Size
 from trainset_vision.formats.plain_shapes import plain
 from trainset_vision.formats.writing import LOSSES, Filter, Labels, pick, size_of, split_folder
 from trainset_vision.formats.yolo_layout import unused
+from trainset_vision.media import geo
 
 CAPTION = "caption"
 """The attribute of an item that holds its captions, a line each."""
@@ -95,8 +96,9 @@ class _File:
         id = id if id not in self._ids else row.name
         self._ids.add(id)
         image: dict[str, Any] = {"path": row.name} | ({} if size is None else {"size": size})
+        attributes: dict[str, Any] = geo.told(row.item.meta)
         annotations = [one for n, (label, shape) in enumerate(objects, 1) for one in _annotations(n, label, shape)]
-        attributes = {
+        attributes |= {
             name: value for name, value in row.attributes.items() if name != CAPTION or not isinstance(value, str)
         }
         captions = row.attributes.get(CAPTION)

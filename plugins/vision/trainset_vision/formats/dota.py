@@ -161,7 +161,7 @@ class DotaExporter:
     """Writes `labelTxt/<image>.txt`, an empty file where there is nothing; with splits below folders of their names."""
 
     losses: Mapping[str, str] = pick(
-        LOSSES, ("types", "unusable", "scores", "tracks", "notes", "states", "renamed")
+        LOSSES, ("types", "unusable", "geo", "scores", "tracks", "notes", "states", "renamed")
     ) | {
         "attributes": "attributes other than the flag difficult are left out",
         "item-attributes": "attributes of the item other than imagesource (text) and gsd (number) are left out",

@@ -8,34 +8,36 @@ from pathlib import Path, PurePosixPath
 
 from trainset.core.model import Class, Label
 from trainset.errors import TrainsetError
-from trainset.plugins import ExportContext, ImportContext, Imported, Labelled, Loss, Problem, Recognition
+from trainset.plugins import ExportContext, ImportContext, Imported, Labelled, Loss, Problem, Question, Recognition
+from trainset_vision.formats.class_folders import class_folders, doubt, of_another_kind
 from trainset_vision.formats.reading import Tally, images_below, is_image, match, split_name
 from trainset_vision.formats.writing import LOSSES, Filter, Labels, pick, split_folder
-
-_NOT_CLASSES = {"images", "labels", "annotations", "jpegimages", "imagesets"}
 
 
 class FolderImporter:
     """Reads `<class>/<image>` or `<split>/<class>/<image>`; deeper folders belong to the class above them."""
 
     def sniff(self, src: Path) -> Recognition | None:
-        """A folder of folders with images; a weak sign, since other formats have such folders too."""
-        if not src.is_dir():
+        """A folder of folders with images; a weak sign, and a question where the folders may stand for something else."""
+        found = list(class_folders(src)) if src.is_dir() else []
+        if not found or of_another_kind(found):
             return None
-        names = list(dict.fromkeys(name for _, name, _ in _class_folders(src)))
-        if not names or _NOT_CLASSES & {name.lower() for name in names}:
-            return None
-        return Recognition(evidence=[f"{src.name} has folders of images: {', '.join(names[:5])}"], confidence=0.3)
+        names = ", ".join(list(dict.fromkeys(name for _, name, _ in found))[:5])
+        evidence, why = [f"{src.name} has folders of images: {names}"], doubt(found)
+        if why is None:
+            return Recognition(evidence=evidence, confidence=0.3)
+        text = f"{why}: are the folders classes?"
+        return Recognition(evidence=evidence, questions=[Question("format", text, ("folder",))], confidence=0.1)
 
     def classes(self, src: Path) -> Sequence[tuple[int | None, str]]:
         """The names of the folders, by name: folders have no other order."""
-        return [(None, name) for name in sorted({name for _, name, _ in _class_folders(_checked(src))})]
+        return [(None, name) for name in sorted({name for _, name, _ in class_folders(_checked(src))})]
 
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
         """An item for each image."""
         tally = Tally()
         empty = True
-        for split, name, folder in _class_folders(_checked(src)):
+        for split, name, folder in class_folders(_checked(src)):
             empty = False
             for path in images_below(folder):
                 ways = [path.relative_to(base).as_posix() for base in (src, folder.parent, folder)]
@@ -55,30 +57,12 @@ def _checked(src: Path) -> Path:
     return src
 
 
-def _folders(path: Path) -> list[Path]:
-    return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-
-
-def _has_images(folder: Path) -> bool:
-    return next(images_below(folder), None) is not None
-
-
-def _class_folders(src: Path) -> Iterator[tuple[str | None, str, Path]]:
-    """Split, class and folder. A folder with a split's name that holds folders and no images is a split."""
-    for folder in _folders(src):
-        split, inner = split_name(folder.name), _folders(folder)
-        if split is not None and inner and not any(is_image(p) for p in folder.iterdir() if p.is_file()):
-            yield from ((split, one.name, one) for one in inner if _has_images(one))
-        elif _has_images(folder):
-            yield None, folder.name, folder
-
-
 class FolderExporter:
     """Writes `<class>/<image>`, below `<split>` for items that have one, and no deeper: Hugging Face's loader takes the folder
     of an image for its class. The images are the export: they must come along."""
 
     losses = pick(
-        LOSSES, ("types", "unusable", "attributes", "item-attributes", "scores", "tracks", "notes", "states")
+        LOSSES, ("types", "unusable", "attributes", "item-attributes", "geo", "scores", "tracks", "notes", "states")
     ) | {
         "renamed": "folders in an image's name are left out, as loaders take the one it lies in for its class; where another of its "
         "class has its name already, they precede it",

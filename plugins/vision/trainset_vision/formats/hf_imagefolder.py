@@ -26,6 +26,7 @@ from trainset_vision.formats.fitting import Gathering
 from trainset_vision.formats.hf_imagefolder_write import HfImagefolderExporter
 from trainset_vision.formats.pictures import Pictures
 from trainset_vision.formats.reading import Left, read_bytes, read_text, split_name
+from trainset_vision.media import geo
 
 __all__ = ["HfImagefolderExporter", "HfImagefolderImporter"]
 
@@ -252,6 +253,7 @@ class _Reader:
                 name=picture.name,
                 annotations=taken,
                 path=picture.path,
+                meta=geo.told(row),
                 split=self._split,
                 state=state,
                 attributes=fitting.declared(self._task, plain),

@@ -15,6 +15,7 @@ from trainset_vision.annotations import Box
 from trainset_vision.formats.plain_shapes import plain
 from trainset_vision.formats.reading import split_name
 from trainset_vision.formats.writing import ANSWERED, LOSSES, Filter, Labels, pick, split_folder
+from trainset_vision.media import geo
 
 
 class HfImagefolderExporter:
@@ -46,7 +47,7 @@ class HfImagefolderExporter:
                 if folder not in files:
                     (dest / folder).mkdir(parents=True, exist_ok=True)
                     files[folder] = stack.enter_context((dest / folder / "metadata.jsonl").open("wb"))
-                entry: dict[str, Any] = {"file_name": row.name}
+                entry: dict[str, Any] = {"file_name": row.name} | geo.told(row.item.meta)
                 if task.type == "classify":
                     yield from _lost_of_classes(row, objects, task.many)
                     entry |= _labels(row, objects, task.many)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from trainset.core.model import State
+from trainset.core.model import State, Task
 from trainset.errors import TrainsetError
 from trainset.plugins import ImportContext, Imported, Problem, Recognition
 from trainset_vision.formats import fitting
@@ -19,6 +19,7 @@ from trainset_vision.formats.label_studio_regions import (
     Result,
     is_choice,
     labels_in,
+    points_in,
     regions,
     said_size,
     shown,
@@ -26,6 +27,7 @@ from trainset_vision.formats.label_studio_regions import (
 from trainset_vision.formats.label_studio_write import LabelStudioExporter
 from trainset_vision.formats.pictures import Picture, Pictures
 from trainset_vision.formats.reading import SIDECAR, read_head, read_text
+from trainset_vision.media import geo
 
 __all__ = ["LabelStudioExporter", "LabelStudioImporter"]
 
@@ -60,6 +62,19 @@ class LabelStudioImporter:
                 for said in (*_annotations(entry), *_predictions(entry)):
                     found.update(dict.fromkeys(labels_in(_results(said))))
         return [(None, name) for name in found]
+
+    def options(self, src: Path, task: Task) -> Mapping[str, Any]:
+        """For a task of keypoints the `points` that objects have, as they come."""
+        if task.type != "keypoints":
+            return {}
+        said = (
+            one
+            for path in _checked(src)
+            for entry in _entries(path)
+            for one in _annotations(entry) + _predictions(entry)
+        )
+        names = dict.fromkeys(name for one in said for name in points_in(_results(one)))
+        return {"points": list(names)} if names else {}
 
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
         """An item for each annotation of a task, with who made it, and one for its last prediction, as "predicted".
@@ -168,6 +183,7 @@ class _Reader:
         self._regions = Regions(context.task, self._found)
         self._pictures = Pictures(context, src, [path.parent / "images", path.parent])
         self._asks = False
+        self._place: dict[str, Any] = {}
 
     def items(self) -> Iterator[Imported | Problem]:
         """What the tasks of the file say."""
@@ -192,6 +208,7 @@ class _Reader:
             self._found.tally.add("tasks show no image and are left out", where)
             return
         picture = self._pictures.find(names_of(address))
+        self._place = geo.told(data) if isinstance(data, Mapping) else {}
         name = picture.name
         if picture.path is None and self._context.find(name) is None:
             name = original(address) or name
@@ -242,8 +259,8 @@ class _Reader:
             yield self._imported(picture, name, taken, state=state, reviewer=person, attributes=answers)
 
     def _imported(self, picture: Picture, name: str, annotations: Sequence[Any], **about: Any) -> Imported:
-        meta = {"width": picture.size[1], "height": picture.size[0]} if picture.size else {}
-        return Imported(name=name, annotations=annotations, path=picture.path, meta=meta, **about)
+        size = {"width": picture.size[1], "height": picture.size[0]} if picture.size else {}
+        return Imported(name=name, annotations=annotations, path=picture.path, meta=size | self._place, **about)
 
 
 def _person(said: Entry) -> str | None:

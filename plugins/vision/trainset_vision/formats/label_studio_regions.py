@@ -34,12 +34,27 @@ def said_size(results: Sequence[Result]) -> Size | None:
 
 
 def labels_in(results: Sequence[Result]) -> Iterator[str]:
-    """The labels of regions and the choices about the image, as they come."""
+    """The labels of regions and the choices about the image, as they come; what the points of an object are called is none."""
+    points = {id(region[0]) for region in _points(results)}
     for region in regions(results):
+        if id(region[0]) in points:
+            continue
         if any(map(shown, region)):
             yield from (label for label in (_label(region),) if label is not None)
         else:
             yield from _choices(region)
+
+
+def points_in(results: Sequence[Result]) -> Iterator[str]:
+    """What the points of objects are called."""
+    return (label for region in _points(results) if (label := _label(region)) is not None)
+
+
+def _points(results: Sequence[Result]) -> list[list[Result]]:
+    """The regions of points whose parent is a region of another kind: the object."""
+    placed = [(region, _drawn(region)) for region in regions(results) if any(map(shown, region))]
+    owners = {str(first.get("id")) for _, first in placed if not _is_point(first["value"])}
+    return [region for region, first in placed if _is_point(first["value"]) and str(first.get("parentID")) in owners]
 
 
 def regions(results: Sequence[Result]) -> list[list[Result]]:

@@ -20,6 +20,7 @@ from trainset_vision.formats.fitting import Size
 from trainset_vision.formats.label_studio_brush import MAX_PIXELS, encode
 from trainset_vision.formats.plain_shapes import plain
 from trainset_vision.formats.writing import ANSWERED, LOSSES, Filter, Labels, pick, size_of
+from trainset_vision.media import geo
 
 _Shape = Box | RotatedBox | Polygon | Polyline | Mask | Keypoints | Class
 
@@ -76,7 +77,8 @@ class LabelStudioExporter:
 
 
 def _task(row: Labelled, number: int, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    task: dict[str, Any] = {"id": number, "data": {"image": f"/data/local-files/?d={quote(f'images/{row.name}')}"}}
+    data = {"image": f"/data/local-files/?d={quote(f'images/{row.name}')}"} | geo.told(row.item.meta)
+    task: dict[str, Any] = {"id": number, "data": data}
     about: dict[str, Any] = {"result": results}
     answered = row.state in ANSWERED
     task["annotations"] = [about | {"was_cancelled": False, "ground_truth": False}] if answered else []

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from trainset.core.model import Annotation, Class
+from trainset.core.model import Annotation, Class, Task
 from trainset.errors import TrainsetError
 from trainset.plugins import ImportContext, Imported, Problem, Recognition, walk
 from trainset_vision.annotations import Polygon
@@ -26,6 +26,7 @@ from trainset_vision.formats.labelme_write import LabelmeExporter
 from trainset_vision.formats.pictures import Pictures, relative
 from trainset_vision.formats.reading import LIMIT, SIDECAR, Left, read_head, read_text, with_suffixes
 from trainset_vision.formats.row_masks import placed
+from trainset_vision.media import geo
 
 __all__ = ["LabelmeExporter", "LabelmeImporter"]
 
@@ -52,6 +53,7 @@ class _File(Struct, rename="camel"):
     image_width: Any = None
     image_height: Any = None
     flags: Any = None
+    geo: Any = None
 
 
 _decoder = msgspec.json.Decoder(_File)
@@ -68,14 +70,24 @@ class LabelmeImporter:
         return None
 
     def classes(self, src: Path) -> Sequence[tuple[int | None, str]]:
-        """The labels of shapes and the flags of images, in the order of the files: LabelMe declares none."""
+        """The labels of shapes and the flags of images, in the order of the files: LabelMe declares none. What the points
+        of an object are called is none."""
         labels: dict[str, None] = {}
         flags: dict[str, None] = {}
         for path in _checked(src):
             if isinstance(found := _read(path), _File):
-                labels.update(dict.fromkeys(filter(None, (_label(shape) for shape in found.shapes))))
+                points = {id(shape) for shape in _points(found.shapes)}
+                labels.update(dict.fromkeys(filter(None, (_label(x) for x in found.shapes if id(x) not in points))))
                 flags.update(dict.fromkeys(_flags(found.flags)))
         return [(None, name) for name in labels | flags]
+
+    def options(self, src: Path, task: Task) -> Mapping[str, Any]:
+        """For a task of keypoints the `points` that objects have, in the order of the files."""
+        if task.type != "keypoints":
+            return {}
+        files = (found for path in _checked(src) if isinstance(found := _read(path), _File))
+        names = dict.fromkeys(_label(point) for file in files for point in _points(file.shapes))
+        return {"points": list(names)} if names else {}
 
     def read(self, src: Path, context: ImportContext) -> Iterator[Imported | Problem]:
         """An item for each file; one without shapes has nothing on it. Of a classify task, flags of the image are classes."""
@@ -120,6 +132,12 @@ def _flags(flags: Any) -> list[str]:
     return [str(name) for name, value in flags.items() if value is True] if isinstance(flags, Mapping) else []
 
 
+def _points(shapes: Sequence[_Shape]) -> list[_Shape]:
+    """The named points of objects: those in a group with another shape, which is the object's."""
+    owned = {_group(shape) for shape in shapes if shape.shape_type != "point"} - {None}
+    return [x for x in shapes if x.shape_type == "point" and _label(x) and _group(x) in owned]
+
+
 def _group(shape: _Shape) -> int | None:
     return shape.group_id if isinstance(shape.group_id, int) and not isinstance(shape.group_id, bool) else None
 
@@ -162,7 +180,7 @@ class _Reader:
             name=picture.name,
             annotations=taken,
             path=picture.path,
-            meta={"width": size[1], "height": size[0]} if size else {},
+            meta=({"width": size[1], "height": size[0]} if size else {}) | geo.told({"geo": file.geo}),
             attributes=fitting.declared(self._context.task, dict.fromkeys(_flags(file.flags), True)),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from trainset_vision.formats.labelme_masks import picture_of
 from trainset_vision.formats.plain_shapes import plain
 from trainset_vision.formats.row_masks import window
 from trainset_vision.formats.writing import LOSSES, Filter, Labels, Stems, Texts, pick, size_of
+from trainset_vision.media import geo
 
 _VERSION = "5.5.0"
 """LabelMe wants its own version in a file."""
@@ -76,12 +77,15 @@ class LabelmeExporter:
                 written += _shapes(shape, label.title, number, names)
             texts.write(
                 (folder / name).with_suffix(".json"),
-                _document(name, size and (size[1], size[0]), written, flags),
+                _document(name, size and (size[1], size[0]), written, flags, geo.told(row.item.meta)),
             )
             context.place(row.item, folder / name)
 
 
-def _document(name: str, size: Size | None, shapes: Sequence[dict[str, Any]], flags: dict[str, bool]) -> str:
+def _document(
+    name: str, size: Size | None, shapes: Sequence[dict[str, Any]], flags: dict[str, bool], more: Mapping[str, Any]
+) -> str:
+    """The text of a file; what is `more` LabelMe keeps as it is."""
     about = {
         "version": _VERSION,
         "flags": flags,
@@ -90,6 +94,7 @@ def _document(name: str, size: Size | None, shapes: Sequence[dict[str, Any]], fl
         "imageData": None,
         "imageHeight": size and size[0],
         "imageWidth": size and size[1],
+        **more,
     }
     return msgspec.json.format(msgspec.json.encode(about), indent=2).decode() + "\n"
 

@@ -168,6 +168,7 @@ class MaskPngExporter:
             "unusable",
             "attributes",
             "item-attributes",
+            "geo",
             "scores",
             "tracks",
             "notes",

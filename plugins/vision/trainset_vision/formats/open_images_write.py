@@ -30,7 +30,7 @@ class OpenImagesExporter:
 
     losses = pick(
         LOSSES | painting.LOSSES,
-        ("outlines", "finer", "types", "unusable", "item-attributes", "tracks", "notes", "states", "renamed"),
+        ("outlines", "finer", "types", "unusable", "item-attributes", "geo", "tracks", "notes", "states", "renamed"),
     ) | {
         "attributes": "attributes other than the flags occluded, truncated, is_group_of, is_depiction and is_inside are left "
         "out, and those of masks and classes",

@@ -35,7 +35,9 @@ class VocExporter:
 
     losses = (
         painting.LOSSES
-        | pick(LOSSES, ("types", "unusable", "item-attributes", "scores", "tracks", "notes", "states", "renamed"))
+        | pick(
+            LOSSES, ("types", "unusable", "item-attributes", "geo", "scores", "tracks", "notes", "states", "renamed")
+        )
         | {
             "attributes": "attributes other than difficult, truncated, occluded (flags) and pose (text) are left out",
             "thin": "a box thinner than a pixel has its xmax before its xmin, which other readers may refuse",

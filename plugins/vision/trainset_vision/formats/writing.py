@@ -19,6 +19,7 @@ LOSSES = {
     "unusable": "objects without a label of the task, or with numbers that are not finite, are left out",
     "attributes": "attributes of objects are left out",
     "item-attributes": "attributes of the item as a whole are left out",
+    "geo": "where on Earth an image lies is left out: its own file tells",
     "scores": "scores are left out",
     "tracks": "track ids are left out",
     "notes": "notes are left out",
@@ -88,6 +89,8 @@ class Filter(Generic[A]):
             yield Loss("notes", row.item.key, row.note)
         if row.attributes:
             yield Loss("item-attributes", row.item.key, ", ".join(row.attributes))
+        if "geo" in row.item.meta:
+            yield Loss("geo", row.item.key)
         if row.state not in ANSWERED and not row.annotations:
             yield Loss("states", row.item.key, row.state)
 

@@ -31,7 +31,8 @@ class YoloExporter:
     """
 
     losses = pick(
-        LOSSES, ("types", "unusable", "attributes", "item-attributes", "scores", "tracks", "notes", "states", "renamed")
+        LOSSES,
+        ("types", "unusable", "attributes", "item-attributes", "geo", "scores", "tracks", "notes", "states", "renamed"),
     ) | {
         "size": "items whose width and height are not known are left out",
         "outside": "what lies outside of the image is cut off (keypoints there are not labelled, corners of rotated boxes "

@@ -35,6 +35,19 @@ def to_map(geo: Mapping[str, Any], points: Sequence[Sequence[float]] | NDArray[A
     return placed
 
 
+def told(about: Mapping[str, Any]) -> dict[str, Any]:
+    """The field `geo` alone, of an item's `meta` or of what a label file says of an image; nothing where it has none that
+    makes sense."""
+    geo = about.get("geo")
+    numbers = geo.get("transform") if isinstance(geo, Mapping) else None
+    if not isinstance(geo, Mapping) or not isinstance(numbers, Sequence) or len(numbers) != 6:
+        return {}
+    if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):
+        return {}
+    epsg = _number(geo.get("epsg"))
+    return {"geo": {"transform": list(map(float, numbers))} | ({"epsg": epsg} if epsg else {})}
+
+
 def georeference(tags: Mapping[str, Any], turn: Sequence[float] = (1, 0, 0, 0, 1, 0)) -> dict[str, Any] | None:
     """A page's georeference from its tags by tifffile's names; None where it has none that makes sense.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from stat import S_ISREG
 from types import TracebackType
 from typing import BinaryIO, Protocol
 
@@ -149,7 +150,7 @@ def pixel_size(full: int, read: int) -> int:
 def opened(path: Path) -> BinaryIO:
     """The file for reading; MediaError if it is missing, no regular file (which might block), or not ours to read."""
     try:
-        if path.exists() and not path.is_file():
+        if not S_ISREG(path.stat().st_mode):
             raise MediaError(f"{path}: it is not a file")
         return path.open("rb")
     except (OSError, ValueError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 GRIDS = ((8, 16, 32), (8, 16, 32, 64))
 """The strides of the grids that YOLO detectors have."""
 
+OTHERS, FAINT = 4, 0.01
+"""How many other classes are kept for an object at most, and from which score on."""
+
+Likely = Sequence[tuple[str, float]]
+"""Other classes that an object may be of, with scores, best first."""
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -21,7 +27,7 @@ class Candidates:
     `corners` `(n, 4)` are left, top, right, bottom in the tensor's pixels (after `Boxes.placed`: in the image's),
     `scores` `(n,)` probabilities, `classes` `(n,)` whole numbers. `extra` holds what a shape is made of beside its box,
     a row for each candidate: mask coefficients, keypoints `(n, k, 3)`, angles; None for plain boxes. `suppressed` says
-    that the model's graph dropped doubles itself.
+    that the model's graph dropped doubles itself. `table` `(n, c)` are the scores of all classes, where the model tells them.
     """
 
     corners: NDArray[Any]
@@ -29,16 +35,19 @@ class Candidates:
     classes: NDArray[Any]
     extra: NDArray[Any] | None = None
     suppressed: bool = False
+    table: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def take(self, order: NDArray[Any]) -> Candidates:
         """These rows, in this order: indices, or a row of booleans."""
-        extra = None if self.extra is None else self.extra[order]
-        return replace(
-            self, corners=self.corners[order], scores=self.scores[order], classes=self.classes[order], extra=extra
-        )
+        extra, table = (None if rows is None else rows[order] for rows in (self.extra, self.table))
+        return Candidates(self.corners[order], self.scores[order], self.classes[order], extra, self.suppressed, table)
+
+    def first(self, count: int) -> Candidates:
+        """So many of the first rows at most."""
+        return self if len(self) <= count else self.take(np.arange(count))
 
     def best_first(self) -> Candidates:
         """The same rows by falling score."""
@@ -48,11 +57,13 @@ class Candidates:
 def joined(parts: Sequence[Candidates]) -> Candidates:
     """The rows of several candidates, one or more of the same kind, one after the other."""
     extras = [part.extra for part in parts if part.extra is not None]
+    tables = [part.table for part in parts if part.table is not None]
     return Candidates(
         np.concatenate([part.corners for part in parts]),
         np.concatenate([part.scores for part in parts]),
         np.concatenate([part.classes for part in parts]),
         np.concatenate(extras) if extras else None,
+        table=np.concatenate(tables) if tables else None,
     )
 
 

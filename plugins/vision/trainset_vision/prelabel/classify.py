@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,17 +10,21 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from trainset.core.model import Class, Item, Task
+from trainset.core.model import Annotation, Class, Item, Task
 from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
-from trainset.plugins import Context, Recognition, chunks
+from trainset.plugins import Context, Decoded, Recognition, chunks
 from trainset_vision.prelabel.adapter import ImageModel, ModelSettings, Output, class_names, declared_size, unfit
+from trainset_vision.prelabel.candidates import FAINT, OTHERS, Likely
 from trainset_vision.prelabel.crops import Crops, crops
 from trainset_vision.prelabel.inputs import trial
 from trainset_vision.prelabel.numbers import IMAGENET, sigmoid, softmax
 from trainset_vision.prelabel.preprocess import ImageInput, Preprocess, image_input
 
 Values = Literal["logits", "probabilities"]
+
+Said = tuple[Sequence[Class], Likely]
+"""The classes of an item or object, and those that are likeliest after the best one."""
 
 
 class ClassifySettings(ModelSettings, kw_only=True, frozen=True):
@@ -91,22 +95,30 @@ class Classify(ImageModel):
         plain = iter(super().infer([prepared for prepared in batch if not isinstance(prepared, Crops)]))
         return [self._seen(prepared) if isinstance(prepared, Crops) else next(plain) for prepared in batch]
 
-    def decode(self, output: Any, item: Item) -> Sequence[Class]:
+    def decode(self, output: Any, item: Item) -> Sequence[Annotation]:
         """The best class with its probability, or every class from the threshold on where the task takes `many`; for each
         object by its id, in a task that asks about objects."""
-        if isinstance(output, dict):
-            return [msgspec.structs.replace(one, id=name) for name, found in output.items() for one in found]
-        return self._classes(output)
+        return self.decode_all(output, item).annotations
 
-    def _seen(self, objects: Crops) -> dict[str, Sequence[Class]]:
+    def decode_all(self, output: Any, item: Item) -> Decoded:
+        """The same, and where there is one class, those that are likeliest after it."""
+        seen: Mapping[str, Said] = output if isinstance(output, dict) else {"": self._classes(output)}
+        classes = [
+            msgspec.structs.replace(one, id=name or one.id) for name, (found, _) in seen.items() for one in found
+        ]
+        return Decoded(
+            classes, likely={name or "p1": others for name, (found, others) in seen.items() if found and others}
+        )
+
+    def _seen(self, objects: Crops) -> dict[str, Said]:
         """The classes of each object. Memory holds a batch of tensors at a time, whatever the number of objects."""
-        found: dict[str, Sequence[Class]] = {}
+        found: dict[str, Said] = {}
         for some in chunks(objects.tensors(self.preprocess), max(1, self.limits.batch)):
             outputs = super().infer([prepared for _, prepared in some])
             found.update({name: self._classes(output) for (name, _), output in zip(some, outputs, strict=True)})
         return found
 
-    def _classes(self, output: Output) -> list[Class]:
+    def _classes(self, output: Output) -> Said:
         scores = self.sound(output[0]).reshape(-1).astype(np.float64)
         if len(scores) != self._count:
             raise ModelError(f"{self.info.path.name}: {len(scores)} scores, but {self._count} classes")
@@ -117,11 +129,13 @@ class Classify(ImageModel):
                 f"{self.info.path.name}: scores from {scores.min():.3g} to {scores.max():.3g} are no probabilities",
                 hint='set `values = "logits"` in its settings in trainset.toml',
             )
-        order = np.argsort(-scores, kind="stable")[: None if self._many else 1]
-        return [
+        order = np.argsort(-scores, kind="stable")
+        best, others = (order, order[:0]) if self._many else (order[:1], order[1 : 1 + OTHERS])
+        found = [
             Class(id=f"p{n}", label=self.label(int(i)), score=round(float(scores[i].clip(0, 1)), 4))
-            for n, i in enumerate((i for i in order if scores[i] >= self._least), 1)
+            for n, i in enumerate((i for i in best if scores[i] >= self._least), 1)
         ]
+        return found, [(self.label(int(i)), round(float(scores[i]), 3)) for i in others if scores[i] >= FAINT]
 
 
 def _class_count(info: ModelInfo) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import islice
 from typing import Annotated, Any
 
@@ -14,10 +15,10 @@ from numpy.typing import NDArray
 
 from trainset.core.model import Annotation, Item
 from trainset.errors import ConfigError, ModelError
-from trainset.plugins import Context, chunks
+from trainset.plugins import Context, Decoded, chunks
 from trainset_vision.media.items import open_item
 from trainset_vision.prelabel.adapter import ImageModel, ModelSettings, Prepared
-from trainset_vision.prelabel.candidates import Candidates, joined
+from trainset_vision.prelabel.candidates import FAINT, OTHERS, Candidates, Likely, joined
 from trainset_vision.prelabel.inputs import Arrays
 from trainset_vision.prelabel.preprocess import ImageInput, Placement, Preprocess, changed
 from trainset_vision.prelabel.seams import merged
@@ -27,13 +28,19 @@ from trainset_vision.prelabel.views import Part, Views, one_large, through_windo
 CANDIDATES = 30_000
 """How many candidates suppression looks at, the best first: it takes quadratic time where a model fires everywhere."""
 
+WEAK = 20
+"""How many objects an image may have that are kept without being proposed, the best ones."""
+
+_WEAK_CANDIDATES = 500
+
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class DetectorSettings(ModelSettings, kw_only=True, frozen=True):
     """Settings of every detector: the `score` from which objects are proposed, with exceptions by class name in
     `scores`; the overlap (`iou`) above which the lower-scored of two objects of one class is dropped, or of any two
-    where that is to be `agnostic` of classes; and how many objects an image may have.
+    where that is to be `agnostic` of classes; and how many objects an image may have. Objects from `keep_below` up to their
+    score are kept for review without being proposed, and for all objects other classes; 0 keeps neither.
 
     Images larger than `tile` pixels are looked at through windows of that size, which share `overlap` of their side;
     true stands for the size of the model's input. With `flips` each is looked at in the mirror too.
@@ -44,6 +51,7 @@ class DetectorSettings(ModelSettings, kw_only=True, frozen=True):
     iou: Share = 0.5
     agnostic: bool = False
     max_detections: Annotated[int, Meta(ge=1)] = 300
+    keep_below: Share = 0.05
     tile: bool | Annotated[int, Meta(ge=32)] = False
     overlap: Annotated[float, Meta(ge=0, le=0.9)] = 0.2
     flips: bool = False
@@ -61,7 +69,9 @@ class Detector(ImageModel):
     def __init__(self, settings: DetectorSettings, default: Preprocess, takes: ImageInput | None = None) -> None:
         super().__init__(settings, default, takes)
         self.settings = settings
-        self.least = min([settings.score, *settings.scores.values()])
+        self.least = min(
+            [settings.score, *settings.scores.values(), *([settings.keep_below] if settings.keep_below else [])]
+        )
         self._exceptions = self._by_class(settings.scores)
 
     def candidates(self, arrays: Arrays) -> Candidates:
@@ -95,15 +105,22 @@ class Detector(ImageModel):
 
     def decode(self, output: Any, item: Item) -> Sequence[Annotation]:
         """Annotations in the image's pixels, best first, ids `p1`, `p2`, …, coordinates rounded to 1/100 pixel."""
+        return self.decode_all(output, item).annotations
+
+    def decode_all(self, output: Any, item: Item) -> Decoded:
+        """The same, with weaker objects, ids `w1`, `w2`, …, and other classes."""
         first, second = output
-        if isinstance(first, Candidates):
-            return self.annotations(first, second)
-        return self.annotations(self.found(first, second), second.image)
+        found, image = (first, second) if isinstance(first, Candidates) else (self.found(first, second), second.image)
+        proposed, weak = (
+            self.annotations(some, image, prefix) for some, prefix in zip(self._parted(found), "pw", strict=True)
+        )
+        likely = {a.id: other for a, other in (*proposed, *weak) if other and self.settings.keep_below}
+        return Decoded([a for a, _ in proposed], [a for a, _ in weak], likely)
 
     def _looked(self, views: Views) -> tuple[Candidates, tuple[int, int]]:
         """What an image's views show together, and its size. Memory holds a few tensors at a time."""
         at_once = max(1, self.limits.batch // (1 + views.mirrored))
-        seen: list[tuple[Part, Candidates]] = []
+        seen: list[tuple[Part, tuple[Candidates, Candidates]]] = []
         with open_item(views.path, views.item) as raster:
             heavy = views.heavy(raster)
             with one_large if heavy else nullcontext(), ThreadPoolExecutor(self.limits.concurrency) as pool:
@@ -112,49 +129,87 @@ class Detector(ImageModel):
                     for some in pool.map(self._seen, share) if heavy else map(self._seen, share):
                         seen += some
         settings = self.settings
-        found = merged(seen, views.size, self.shapes, settings.iou, settings.agnostic)
-        return found.take(np.arange(min(len(found), settings.max_detections))), views.size
+        proposed, weak = (
+            merged(
+                [(window, found[n]) for window, found in seen], views.size, self.shapes, settings.iou, settings.agnostic
+            )
+            for n in (0, 1)
+        )
+        proposed = proposed.first(settings.max_detections)
+        return joined([proposed, self._unlike(weak, proposed).first(WEAK)]), views.size
 
-    def _seen(self, group: Sequence[tuple[Part, list[Prepared]]]) -> list[tuple[Part, Candidates]]:
-        """What some windows show, each as it is and in the mirror."""
+    def _seen(self, group: Sequence[tuple[Part, list[Prepared]]]) -> list[tuple[Part, tuple[Candidates, Candidates]]]:
+        """What some windows show, each as it is and in the mirror: proposed, and weaker."""
         outputs = iter(super().infer([prepared for _, views in group for prepared in views]))
         seen = []
         for window, views in group:
-            found = joined([self.found(*next(outputs)) for _ in views]).best_first()
+            proposed, weak = self._parted(joined([self.found(*next(outputs)) for _ in views]))
             if len(views) > 1:
-                found = found.take(self.shapes.survivors(found, self.settings.iou, self.settings.agnostic))
-            seen.append((window, found))
+                proposed = proposed.take(self.shapes.survivors(proposed, self.settings.iou, self.settings.agnostic))
+                weak = self._unlike(weak, proposed)
+            seen.append((window, (proposed, weak)))
         return seen
 
     def found(self, arrays: Arrays, placement: Placement) -> Candidates:
-        """What one tensor shows, best first, in the image's pixels: cut at its edges, without what has no area there."""
+        """What one tensor shows, in the image's pixels: cut at its edges, without what has no area there. Best first, what is
+        proposed before what is weaker."""
         candidates = self.candidates(arrays)
         self._check(candidates)
-        likely = np.flatnonzero(candidates.scores >= self._least(candidates.classes))
-        kept = candidates.take(likely[np.argsort(-candidates.scores[likely], kind="stable")][:CANDIDATES])
+        kept, weak = self._parted(candidates)
+        kept, weak = kept.first(CANDIDATES), weak.first(_WEAK_CANDIDATES)
         if not kept.suppressed:
             kept = kept.take(self.shapes.survivors(kept, self.settings.iou, self.settings.agnostic))
-        corners = placement.to_image(kept.corners).round(2)
-        inside = np.flatnonzero((corners[:, 2:] > corners[:, :2]).all(axis=1))
-        return self.shapes.placed(kept.take(inside[: self.settings.max_detections]), arrays, placement)
+        kept = _inside(kept, placement).first(self.settings.max_detections)
+        if len(weak):
+            kept = joined([kept, self._unlike(_inside(weak, placement), kept).first(WEAK)])
+        return self.shapes.placed(kept, arrays, placement)
 
-    def annotations(self, found: Candidates, image: tuple[int, int]) -> list[Annotation]:
-        """Annotations of placed candidates, best first."""
-        annotations: list[Annotation] = []
+    def _parted(self, found: Candidates) -> tuple[Candidates, Candidates]:
+        """What is proposed, and what is weaker, each best first."""
+        found = found.best_first()
+        sure = found.scores >= self._least(found.classes)
+        below = self.settings.keep_below
+        return found.take(sure), found.take(~sure & (found.scores >= below) if below else np.zeros(len(found), bool))
+
+    def _unlike(self, weak: Candidates, proposed: Candidates) -> Candidates:
+        """Those of the weaker that overlap nothing proposed, and no better one of them, whatever its class."""
+        both = joined([proposed, weak])
+        # The weaker come last here, also where single classes have other thresholds.
+        ranked = replace(both, scores=np.arange(len(both), 0, -1.0))
+        kept = self.shapes.survivors(ranked, self.settings.iou, True)
+        return weak.take(np.sort(kept[kept >= len(proposed)]) - len(proposed))
+
+    def annotations(
+        self, found: Candidates, image: tuple[int, int], prefix: str = "p"
+    ) -> list[tuple[Annotation, Likely]]:
+        """Annotations of placed candidates, best first, each with other classes that it may be of."""
+        annotations: list[tuple[Annotation, Likely]] = []
         extras = [None] * len(found) if found.extra is None else found.extra
         corners = found.corners.round(2) + 0.0  # turns -0.0 into 0.0
-        for box, extra, score, index in zip(
-            corners.tolist(), extras, found.scores.tolist(), found.classes.tolist(), strict=True
+        for box, extra, score, index, other in zip(
+            corners.tolist(), extras, found.scores.tolist(), found.classes.tolist(), self._others(found), strict=True
         ):
             common = {
-                "id": f"p{len(annotations) + 1}",
+                "id": f"{prefix}{len(annotations) + 1}",
                 "label": self.label(int(index)),
                 "score": round(min(1.0, score), 4),
             }
             annotation = self.shapes.annotation(tuple(box), extra, image, common)
             if annotation is not None:
-                annotations.append(annotation)
+                annotations.append((annotation, other))
         return annotations
+
+    def _others(self, found: Candidates) -> Sequence[Likely]:
+        """The classes that are likeliest for each candidate after its own."""
+        if found.table is None or not len(found):
+            return [()] * len(found)
+        table = found.table.clip(max=1)
+        order = np.argsort(-table, axis=1, kind="stable")[:, : OTHERS + 1]
+        scores = np.take_along_axis(table, order, axis=1).astype(float).round(3)
+        return [
+            [(self.label(n), score) for n, score in zip(*row, strict=True) if n != own and score >= FAINT][:OTHERS]
+            for own, *row in zip(found.classes.tolist(), order.tolist(), scores.tolist(), strict=True)
+        ]
 
     def _check(self, found: Candidates) -> None:
         name = self.info.path.name
@@ -185,3 +240,9 @@ class Detector(ImageModel):
         for index, score in self._exceptions.items():
             least[classes == index] = score
         return least
+
+
+def _inside(found: Candidates, placement: Placement) -> Candidates:
+    """Those that have an area on the image."""
+    corners = placement.to_image(found.corners).round(2)
+    return found.take(np.flatnonzero((corners[:, 2:] > corners[:, :2]).all(axis=1)))

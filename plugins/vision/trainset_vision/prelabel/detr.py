@@ -132,7 +132,7 @@ class Detr(Detector):
         if self.names and len(self.names) != queries.classes.shape[1]:
             self.check_names(scores.shape[1])
         corners = from_centers(queries.boxes) * (self.preprocess.size * 2)
-        return Candidates(corners, scores.max(axis=1), scores.argmax(axis=1), suppressed=True)
+        return Candidates(corners, scores.max(axis=1), scores.argmax(axis=1), suppressed=True, table=scores)
 
 
 def _queries(arrays: Arrays, names: Sequence[str]) -> _Queries | None:

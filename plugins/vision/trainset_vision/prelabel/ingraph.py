@@ -174,6 +174,7 @@ class Ingraph(Detector):
             classes[keep],
             keep if self._masks else None,
             suppressed=found.suppressed,
+            table=None if found.table is None else found.table[keep],
         )
 
     def _corners(self, boxes: NDArray[Any]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from trainset.errors import ModelError
 from trainset.onnx import ModelInfo, inspect
 from trainset.plugins import Question, Recognition
 from trainset_vision.prelabel.adapter import class_names, declared_size, unfit
-from trainset_vision.prelabel.candidates import Candidates
+from trainset_vision.prelabel.candidates import Candidates, joined
 from trainset_vision.prelabel.detections import Detector, DetectorSettings
 from trainset_vision.prelabel.distribution import Level, levels
 from trainset_vision.prelabel.inputs import Arrays, first, trial_of_one
@@ -158,9 +158,8 @@ class Nanodet(Detector):
             best = scores.max(axis=1)
             keep = np.flatnonzero(best >= self.least)
             corners = level.corners(keep, _CENTRE[self.family])
-            parts.append((corners, best[keep], scores[keep].argmax(axis=1)))
-        corners, best, classes = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return Candidates(corners, best, classes)
+            parts.append(Candidates(corners, best[keep], scores[keep].argmax(axis=1), table=scores[keep]))
+        return joined(parts)
 
 
 def _read(info: ModelInfo, bins: int) -> _Reading | None:

@@ -16,12 +16,14 @@ Outputs = Mapping[Role, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Objects:
-    """Boxes `(n, 4)` as they come, scores and labels `(n,)`; `suppressed` where the graph dropped doubles."""
+    """Boxes `(n, 4)` as they come, scores and labels `(n,)`; `suppressed` where the graph dropped doubles. `table` `(n, c)` are
+    the scores of all classes, where it gives them."""
 
     boxes: NDArray[Any]
     scores: NDArray[Any]
     labels: NDArray[Any]
     suppressed: bool
+    table: NDArray[Any] | None = None
 
 
 def objects(outputs: Outputs, columns: str | None, first: int) -> Objects:
@@ -65,7 +67,7 @@ def _of_table(boxes: NDArray[Any], scores: NDArray[Any], first: int) -> Objects:
     if rows is None or rows.shape[1] <= first:
         raise ValueError(f"{len(boxes)} boxes and scores of shape {list(scores.shape)}")
     labels = rows[:, first:].argmax(axis=1) + first
-    return Objects(boxes, rows[np.arange(len(boxes)), labels], labels, suppressed=False)
+    return Objects(boxes, rows[np.arange(len(boxes)), labels], labels, suppressed=False, table=rows[:, first:])
 
 
 def table(scores: NDArray[Any], boxes: int) -> NDArray[Any] | None:

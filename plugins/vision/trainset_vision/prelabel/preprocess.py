@@ -215,21 +215,22 @@ def _sampling(pre: Preprocess, size: tuple[int, int], to: tuple[int, int]) -> in
 
 def _normalised(pre: Preprocess, part: Pixels, left: int, top: int) -> NDArray[Any]:
     """`part` at (left, top) of a padded tensor, `(c, h, w)` or `(h, w, c)`."""
-    planes = (cv2.cvtColor(part, cv2.COLOR_RGB2GRAY),) if pre.channels == "GREY" else cv2.split(part)
-    if pre.channels == "BGR":
-        planes = planes[::-1]
+    height, width = part.shape[:2]
+    planes = np.empty((pre.depth, height, width), np.uint8)
+    if pre.channels == "GREY":
+        cv2.cvtColor(part, cv2.COLOR_RGB2GRAY, planes[0])
+    else:
+        cv2.split(part, list(planes if pre.channels == "RGB" else planes[::-1]))
     gain = np.float32(pre.scale) / np.asarray(pre.std, np.float32)
     bias = -np.asarray(pre.mean, np.float32) / np.asarray(pre.std, np.float32)
-    gain, bias = np.broadcast_to(gain, pre.depth), np.broadcast_to(bias, pre.depth)
-    height, width = part.shape[:2]
+    gain, bias = (np.broadcast_to(each, pre.depth)[:, None, None] for each in (gain, bias))
     tensor = np.empty((pre.depth, pre.size[1], pre.size[0]), np.float32)
-    for plane, out, a, b in zip(planes, tensor, gain, bias, strict=True):
-        if (width, height) != pre.size:
-            out.fill(pre.pad * a + b)
-        inside = out[top : top + height, left : left + width]
-        np.multiply(plane, a, out=inside)
-        if b:
-            inside += b
+    if (width, height) != pre.size:
+        tensor[:] = pre.pad * gain + bias
+    inside = tensor[:, top : top + height, left : left + width]
+    np.multiply(planes, gain, out=inside)
+    if bias.any():
+        np.add(inside, bias, out=inside)
     if pre.dtype == "uint8":
         tensor = tensor.round().clip(0, 255)
     ordered = tensor if pre.layout == "NCHW" else tensor.transpose(1, 2, 0)

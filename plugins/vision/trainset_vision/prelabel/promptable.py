@@ -25,9 +25,12 @@ from trainset_vision.prelabel.numbers import IMAGENET
 from trainset_vision.prelabel.pasted import laid
 from trainset_vision.prelabel.preprocess import ImageInput, Placement, Preprocess
 from trainset_vision.prelabel.promptable_decoder import Decoder, Seen, images_of, is_decoder, wiring
+from trainset_vision.prelabel.shapes import Boxes
 
 SIDE = 1024
 """The side of the pictures that these models are trained on."""
+
+_TASKS = ("mask", "polygon", "box")
 
 
 class SamSettings(ModelSettings, kw_only=True, frozen=True):
@@ -41,7 +44,7 @@ class SamSettings(ModelSettings, kw_only=True, frozen=True):
 
 def recognise(path: Path, task: Task) -> Recognition | None:
     """An encoder whose decoder lies beside it; None for anything else. ModelError for a decoder, which says what to add."""
-    if task.type not in ("mask", "polygon"):
+    if task.type not in _TASKS:
         return None
     info = inspect(path)
     if is_decoder(info):
@@ -88,8 +91,8 @@ class Sam(ImageModel):
     def __init__(self, settings: SamSettings, task: Task) -> None:
         info = inspect(Path(settings.path))
         takes = picture(info)
-        if takes is None or task.type not in ("mask", "polygon"):
-            raise unfit(info, "the encoder of a promptable model for a task of masks or polygons")
+        if takes is None or task.type not in _TASKS:
+            raise unfit(info, "the encoder of a promptable model for a task of masks, polygons or boxes")
         super().__init__(settings, _preprocess(takes, info)[0], takes)
         place = info.path.parent / settings.decoder
         if place.parent != info.path.parent:
@@ -106,6 +109,7 @@ class Sam(ImageModel):
             )
         self._wiring: Mapping[str, str] = found
         self._shapes = Masks(self.preprocess.size, 0, settings.tolerance if task.type == "polygon" else None)
+        self._boxes = task.type == "box"
 
     @property
     def limits(self) -> Limits:
@@ -134,7 +138,7 @@ class Sam(ImageModel):
         return Encoded({wanted: named[given] for wanted, given in self._wiring.items()}, placement)
 
     def prompt(self, encoded: Encoded, prompts: Sequence[Annotation]) -> Sequence[Annotation]:
-        """A mask or polygon for each object that is shown: by a box (of any annotation with a place), or by keypoints, of
+        """A mask or polygon, or the box about the mask, for each object that is shown: by a box (of any annotation with a place), or by keypoints, of
         which visible ones lie on it and hidden ones beside it. Its score is the model's own estimate of the IoU."""
         objects: dict[str, list[Annotation]] = {}
         for n, one in enumerate(prompts):
@@ -167,6 +171,9 @@ class Sam(ImageModel):
         common = {"id": shown.id, "label": shown.label, "score": score}
         left, top, right, bottom = put.corners[0].tolist()
         extra: Any = put.extra
+        if self._boxes:
+            crop = extra[0].trimmed()
+            return None if crop is None else Boxes().annotation(crop.part, None, place.image, common)
         return self._shapes.annotation((left, top, right, bottom), extra[0], place.image, common)
 
 

@@ -16,7 +16,7 @@ from trainset.onnx import ModelInfo, inspect
 from trainset.plugins import Recognition
 from trainset_vision.prelabel.adapter import class_names, declared_size, unfit
 from trainset_vision.prelabel.background import leads
-from trainset_vision.prelabel.candidates import Candidates, joined
+from trainset_vision.prelabel.candidates import Candidates, Likely, joined
 from trainset_vision.prelabel.detections import Detector, DetectorSettings
 from trainset_vision.prelabel.inputs import Arrays, trial
 from trainset_vision.prelabel.numbers import IMAGENET, within_unit
@@ -132,13 +132,15 @@ class Semantic(Detector):
             suppressed=True,
         )
 
-    def annotations(self, found: Candidates, image: tuple[int, int]) -> list[Annotation]:
+    def annotations(
+        self, found: Candidates, image: tuple[int, int], prefix: str = "p"
+    ) -> list[tuple[Annotation, Likely]]:
         """One annotation a class, where its parts are no objects of their own. Numbers of classes have no scores."""
         if not self.settings.instances and len(found):
             each = [found.take(found.classes == which) for which in np.unique(found.classes)]
             found = joined([self.shapes.united(parts) for parts in each]).best_first()
-        annotations = super().annotations(found, image)
-        return [structs.replace(a, score=None) for a in annotations] if self.values == "classes" else annotations
+        said = super().annotations(found, image, prefix)
+        return [(structs.replace(a, score=None), other) for a, other in said] if self.values == "classes" else said
 
 
 def _without_batch(arrays: Arrays) -> Arrays:

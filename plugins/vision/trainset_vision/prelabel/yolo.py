@@ -3,6 +3,7 @@ boxes, instance masks, poses and rotated boxes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -127,7 +128,8 @@ class Yolo(Detector):
         scores = array[:, base : base + classes]
         if self.layout == "v5":
             scores = scores * array[:, 4:5]
-        return self._candidates(array[:, :4], scores.max(axis=1), scores.argmax(axis=1), array[:, base + classes :])
+        found = self._candidates(array[:, :4], scores.max(axis=1), scores.argmax(axis=1), array[:, base + classes :])
+        return replace(found, table=scores)
 
     def _candidates(
         self,

@@ -94,7 +94,7 @@ class Yolox(Detector):
             boxes[:, :2] = (boxes[:, :2] + grid[likely]) * strides[likely]
             boxes[:, 2:] = np.exp(boxes[:, 2:].clip(max=20)) * strides[likely]
         scores = array[:, 5:] * array[:, 4:5]
-        return Candidates(from_centers(boxes), scores.max(axis=1), scores.argmax(axis=1))
+        return Candidates(from_centers(boxes), scores.max(axis=1), scores.argmax(axis=1), table=scores)
 
 
 def _preprocess(info: ModelInfo) -> Preprocess | None:
