@@ -100,9 +100,15 @@ def _blame(found: Blame) -> dict[str, Any]:
 
 @click.command()
 @click.argument("name", metavar="[NAME]", required=False)
-@click.option("--media", is_flag=True, help="Read every medium again, and compare its digest; of a release this is always done.")
-@click.option("--ci", is_flag=True, help="Problems alone, as `file:line: message`, and no look at media: for hooks and CI.")
-@click.option("--since", metavar="REV", help="Only the label files in which what is staged differs from REV; with --ci.")
+@click.option(
+    "--media", is_flag=True, help="Read every medium again, and compare its digest; of a release this is always done."
+)
+@click.option(
+    "--ci", is_flag=True, help="Problems alone, as `file:line: message`, and no look at media: for hooks and CI."
+)
+@click.option(
+    "--since", metavar="REV", help="Only the label files in which what is staged differs from REV; with --ci."
+)
 @json_option
 def verify(name: str | None, media: bool, ci: bool, since: str | None, as_json: bool) -> None:
     """Prove the label files, their history and the media at hand; exit 1 and name file and line where something is wrong.

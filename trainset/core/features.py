@@ -113,9 +113,7 @@ class FeatureStore:
         return len(items)
 
     def _places(self, media: Iterable[tuple[str]]) -> list[tuple[str, int, int]]:
-        query = (
-            "SELECT s.file, s.width, v.place FROM vector v JOIN space s ON s.id=v.space WHERE v.media=? AND v.place IS NOT NULL"
-        )
+        query = "SELECT s.file, s.width, v.place FROM vector v JOIN space s ON s.id=v.space WHERE v.media=? AND v.place IS NOT NULL"
         return [row for taken in media for row in self._db.execute(query, taken)]
 
     # -- vectors ----------------------------------------------------------------------------------------------

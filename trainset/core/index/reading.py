@@ -105,7 +105,9 @@ class Reading:
 
     def _known(self, found: Sequence[T], ids: Mapping[str, int], keys: Sequence[str]) -> Sequence[T]:
         """Of what was found, what is not on a forgotten item."""
-        known = [one for one, key in zip(found, keys, strict=True) if key in ids] if len(ids) < len(set(keys)) else found
+        known = (
+            [one for one, key in zip(found, keys, strict=True) if key in ids] if len(ids) < len(set(keys)) else found
+        )
         self.forgotten += len(found) - len(known)
         self.records -= len(found) - len(known)
         return known
