@@ -281,5 +281,9 @@ class Clones(RuleBasedStateMachine):
 
 TestClones = Clones.TestCase
 TestClones.settings = settings(
-    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+    max_examples=12,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],
 )

@@ -36,7 +36,10 @@ COMMANDS = {
     "log": ("trainset.commands.history:log", "Commits of the dataset, or the records of one item."),
     "diff": ("trainset.commands.diff:diff", "What changed between revisions, object by object."),
     "blame": ("trainset.commands.history:blame", "Who gave each object of an item its form, and from what."),
-    "release": ("trainset.commands.release:release", "Check everything, and seal it under a tag with a manifest and a data card."),
+    "release": (
+        "trainset.commands.release:release",
+        "Check everything, and seal it under a tag with a manifest and a data card.",
+    ),
     "verify": ("trainset.commands.history:verify", "Prove label files, history and media, or name what is wrong."),
     "restore": ("trainset.commands.undoing:restore", "Bring back label files that Git took away."),
     "forget": ("trainset.commands.forget:forget", "Remove items and their records for good."),

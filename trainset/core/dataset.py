@@ -290,7 +290,9 @@ class Dataset:
         """The item of this key; UsageError where there is none."""
         found = self.index.db.execute("SELECT file, offset, length FROM item WHERE key=? AND alive", (key,)).fetchone()
         if found is None and self.forgotten.holds(key):
-            raise UsageError("that item was forgotten", hint="`trainset forget` without an item clears what is left of it")
+            raise UsageError(
+                "that item was forgotten", hint="`trainset forget` without an item clears what is left of it"
+            )
         if found is None:
             like = self.index.db.execute("SELECT key FROM item WHERE alive AND key GLOB ? LIMIT 3",
                                          (f"*{key.rpartition('/')[2].replace('[', '[[]')}*",)).fetchall()  # fmt: skip
