@@ -53,11 +53,11 @@ class Company:
         mark, shared, apart = repository.fingerprint(), repository.sharing(), dataset.cache().parent != dataset.root
         with suppress(TrainsetError):  # whatever cannot be read is said where it is wanted
             if mark != self._mark or (apart and self._leases.others()):
-                self._mark = mark
                 dataset.index.refresh()
+                self._mark = mark
             if shared != self._shared:
-                self._shared = shared
                 self.unpushed = repository.ahead()
+                self._shared = shared
 
     def settled(self, among: Queue | None = None) -> Set[str]:
         """The items (of a queue, the same each time) that others decided since the session began, and that do not wait."""

@@ -162,8 +162,9 @@ class ReviewDesk:
         return withdrawal
 
     def drafts(self) -> Sequence[Draft]:
-        """What earlier sessions of the reviewer left undecided, the latest first."""
-        return self._drafts.found(self._row)
+        """What earlier sessions of the reviewer left undecided, the latest first; what another window has open is at work."""
+        elsewhere = self.company.open_elsewhere()
+        return [draft for draft in self._drafts.found(self._row) if draft.item.key not in elsewhere]
 
     def keep_draft(
         self, item: Item, annotations: Sequence[Annotation], attributes: Mapping[str, AttributeValue], note: str | None

@@ -315,11 +315,11 @@ class Repository:
             if self.under_way() == "merge":
                 sound()
                 self._git("commit", "-q", "--no-edit")
-        except BaseException:
+        except BaseException as error:
             conflicts = self._git("diff", "--name-only", "--diff-filter=U", "-z").split("\0")[:-1]
             if self.under_way() == "merge":
                 self._git("merge", "--abort")
-            if conflicts:
+            if conflicts and isinstance(error, TrainsetError):
                 return conflicts
             raise
         return []

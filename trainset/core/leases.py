@@ -70,8 +70,13 @@ class Leases:
 
     def _write(self, keys: Sequence[str]) -> None:
         if self._fd < 0:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:  # others would take what is not locked for a dead session's
+                os.close(fd)
+                raise
+            self._fd = fd
         lease = Lease(
             reviewer=self._reviewer, task=self._task, items=tuple(keys), process=os.getpid(), host=platform.node()
         )

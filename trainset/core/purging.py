@@ -6,6 +6,7 @@ What follows from the tree and from history alone, so it can be written at any t
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,8 @@ class Purge:
     def command(self) -> str:
         """What rewrites history."""
         options = (("--replace-text", self.replacements), ("--strip-blobs-with-ids", self.blobs))
-        return " ".join(["git filter-repo --force", *(f"{name} {place}" for name, place in options if place)])
+        named = (f"{name} {shlex.quote(str(place))}" for name, place in options if place)
+        return " ".join(["git filter-repo --force", *named])
 
 
 def purge(dataset: Dataset) -> Purge | None:
