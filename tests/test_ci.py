@@ -124,3 +124,8 @@ def test_ci_goes_with_nothing_else(labelled):
     for args in (["--since", "HEAD"], ["--ci", "--media"], ["--ci", "v1"]):
         trainset("verify", *args, cwd=labelled, code=2)
     trainset("verify", "--ci", "--since", "nowhere", cwd=labelled, code=2)
+
+
+def test_before_the_first_commit_all_that_is_staged_is_new(root):
+    git(root, "add", "-A")
+    assert trainset("verify", "--ci", "--since", "HEAD", cwd=root).out == ""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainset.core import releasing
+from trainset.core import migrating, releasing
 from trainset.core.committing import commit
 from trainset.core.forgetting import forget
 from trainset.core.manifest import decode, paths, seal
@@ -23,7 +23,7 @@ from trainset.errors import TrainsetError, UsageError
 from trainset.workspace import Workspace
 
 from .command import picture, trainset
-from .kit import KINDS, add, decide, git, label_files, open_, propose
+from .kit import KINDS, add, decide, git, label_files, open_, propose, task
 
 
 def write(root, *names):
@@ -450,3 +450,27 @@ def test_a_commit_never_takes_in_a_release_that_was_changed(released):
     assert git(released.root, "show", f"HEAD:{paths('v1.0')[0]}") == git(
         released.root, "show", f"v1.0:{paths('v1.0')[0]}"
     )
+
+
+@pytest.mark.parametrize("name", ["main", "HEAD", "side"])
+def test_a_release_is_called_like_no_branch(notes, name):
+    commit(notes)
+    git(notes.root, "branch", "-f", "side") if name == "side" else None
+    with pytest.raises(UsageError, match="cannot name a release"):
+        release(notes, name)
+
+
+def test_answers_to_another_question_are_no_release(notes):
+    decide(notes, "media/1.txt", "a")
+    migrating.split(notes, task(notes), "a", ["x", "y"])
+    with pytest.raises(RefusedError) as refused:
+        release(notes, "v1.0")
+    assert any("item(s) are stale" in reason for reason in refused.value.reasons)
+
+
+def test_a_release_needs_a_branch_to_lie_on(notes):
+    commit(notes)
+    git(notes.root, "checkout", "-q", "--detach")
+    with pytest.raises(RefusedError) as refused:
+        release(notes, "v1.0")
+    assert any("HEAD is detached" in reason for reason in refused.value.reasons)

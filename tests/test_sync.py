@@ -225,3 +225,21 @@ def test_a_first_push_into_an_empty_remote_follows_its_branch(tmp_path, root):
         decide(opened, KEYS[0], "a")
         assert sync(opened).stopped is not None
         assert opened.repository.ahead() == 1
+
+
+def test_a_tag_of_the_branch_s_name_sends_nothing_elsewhere(clones):
+    ana, ben = clones
+    git(ana, "tag", "main", "HEAD")
+    say(ana, KEYS[0], "a", "ana")
+    synced(ana)
+    assert git(ana, "ls-remote", "--heads", "origin").count("refs/heads/") == 1
+    assert synced(ben).came.people == {"ana": 1}
+
+
+def test_a_git_that_only_goes_forward_still_merges_labels(clones):
+    ana, ben = clones
+    git(ben, "config", "merge.ff", "only")
+    say(ana, KEYS[0], "a", "ana")
+    synced(ana)
+    say(ben, KEYS[1], "b", "ben")
+    assert synced(ben).stopped is None

@@ -250,7 +250,7 @@ class Repository:
     def branch(self) -> str | None:
         """The branch that is checked out, None where none is."""
         try:
-            return self._git("symbolic-ref", "--short", "-q", "HEAD")
+            return self._git("symbolic-ref", "-q", "HEAD").removeprefix("refs/heads/")
         except TrainsetError:
             return None
 
@@ -307,7 +307,7 @@ class Repository:
         """
         try:
             try:
-                self._git("merge", "-q", "--no-commit", commit)
+                self._git("merge", "-q", "--ff", "--no-commit", commit)
             except TrainsetError:
                 settle()
                 if self.under_way() != "merge" or self._git("ls-files", "-u"):
@@ -361,8 +361,10 @@ class Repository:
     # -- tags -----------------------------------------------------------------------------------------------
 
     def taggable(self, name: str) -> bool:
-        """Whether Git takes this for a tag's name."""
-        return self._ok("check-ref-format", f"refs/tags/{name}")
+        """Whether Git takes this for a tag's name, and for nothing else: no branch here or elsewhere is called so."""
+        if name == "HEAD" or not self._ok("check-ref-format", f"refs/tags/{name}"):
+            return False
+        return not self._git("for-each-ref", f"refs/heads/{name}", f"refs/remotes/*/{name}")
 
     def tag(self, name: str) -> Tag | None:
         """The tag of this name, None where there is none that leads to a commit."""
@@ -454,7 +456,9 @@ class Repository:
 
     def fork(self, revision: str, other: str = "HEAD") -> str:
         """The last commit that a revision has in common with another; the revision itself where none is known here, as in a
-        shallow clone."""
+        shallow clone, and the empty tree for the HEAD of a repository without commits."""
+        if revision == "HEAD" and self.head() is None:
+            return self._git("hash-object", "-t", "tree", os.devnull)
         commit = self.resolve(revision)
         try:
             return self._git("merge-base", commit, self.resolve(other))

@@ -82,6 +82,10 @@ def split(dataset: Dataset, task: Task, label: str, into: Sequence[str], note: s
 def retire(dataset: Dataset, task: Task, label: str, note: str | None = None) -> Change:
     """Offer a label no more; what has it waits for a person."""
     _check_present(dataset, task, [label])
+    known = dataset.changes(task)
+    whole = known.since(())
+    if whole and not known.contradictions() and (fate := whole.fate(label)):
+        raise UsageError(fate, hint="`trainset status` counts what waits because of it")
 
     def edit(document: Any) -> None:
         _retire(document, task, [label])

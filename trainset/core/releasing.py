@@ -42,7 +42,7 @@ from trainset.core.verify import Finding, Summary, verify
 from trainset.core.workers import in_portions
 from trainset.errors import MediaError, RecordError, TrainsetError, UsageError
 
-ALLOWED = ("disputed", "flagged")
+ALLOWED = ("disputed", "flagged", "stale")
 """States that keep a dataset from being released unless they are allowed."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _SHOWN = 10
@@ -90,7 +90,8 @@ def _check_name(dataset: Dataset, name: str) -> None:
     repository = dataset.repository
     if not _NAME.fullmatch(name) or not repository.taggable(name):
         raise UsageError(
-            f"{name!r} cannot name a release", hint="such as v1.0: letters, digits, and . _ + - between them"
+            f"{name!r} cannot name a release",
+            hint="such as v1.0: letters, digits, and . _ + - between them, and not the name of a branch",
         )
     if repository.tag(name) is not None:
         raise UsageError(f"there is a tag {name} already", hint="a release stays as it is: choose another name")
@@ -108,6 +109,8 @@ def reasons(dataset: Dataset, allowed: Sequence[str] = (), tick: Tick = lambda w
         check_attributes(dataset)
     except TrainsetError as error:
         yield f"{error.message}: {error.hint}"
+    if dataset.repository.detached():
+        yield "HEAD is detached, and no branch would hold the release: `git switch -c NAME` makes one"
     wrong = (
         f"{_place(f)}: {f.message}" for f in verify(dataset, Summary()) if not f.note or "newer version" in f.message
     )
@@ -140,7 +143,11 @@ def _first(found: Iterable[str], advice: str) -> Iterator[str]:
 def _open(dataset: Dataset, task: Task, allowed: Sequence[str]) -> Iterator[str]:
     """Items that somebody has to settle first."""
     counts = dataset.counts(task)
-    mends = {"disputed": "`trainset review --mode adjudicate`", "flagged": f"`trainset items --task {task.name} --where 'state = flagged'`"}  # fmt: skip
+    mends = {
+        "disputed": "`trainset review --mode adjudicate`",
+        "flagged": f"`trainset items --task {task.name} --where 'state = flagged'`",
+        "stale": f"`trainset review --task {task.name}`",
+    }
     for state in ALLOWED:
         if state not in allowed and (count := counts.get(state, 0)):  # type: ignore[call-overload]
             yield f"task {task.name}: {count:,} item(s) are {state}: {mends[state]}, or --allow {state}"
