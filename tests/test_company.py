@@ -12,6 +12,7 @@ from trainset.core.desk import ReviewDesk
 from trainset.core.grid import GridSession
 from trainset.core.grid_desk import ReviewGridDesk
 from trainset.core.leases import Leases
+from trainset.core.queue import Entry, Picked
 from trainset.core.rankers import InOrder
 from trainset.core.session import Session
 
@@ -113,32 +114,32 @@ def desk(dataset, who):
 
 def test_what_others_decide_is_settled_and_ones_own_is_not_looked_at(two):
     ana, ben = desk(two[0], "ana"), desk(two[1], "ben")
-    hers, his = ana.queue(), ben.queue()
+    hers, his = ana.company.since(ana.queue()), ben.company.since(ben.queue())
     ana.record(two[0].item(KEYS[0]), "accepted")
     ben.record(two[1].item(KEYS[1]), "accepted")
-    assert ana.company.settled(hers) == {KEYS[1]}
-    assert ben.company.settled(his) == {KEYS[0]}
+    assert hers.settled == {KEYS[1]}
+    assert his.settled == {KEYS[0]}
     for each in (ana, ben):
         each.close()
 
 
 def test_what_was_taken_back_waits_again(two):
     ana, ben = desk(two[0], "ana"), desk(two[1], "ben")
-    item, queue = two[1].item(KEYS[1]), ana.queue()
+    item, since = two[1].item(KEYS[1]), ana.company.since(ana.queue())
     record = ben.record(item, "accepted")
-    assert ana.company.settled(queue) == {KEYS[1]}
+    assert since.settled == {KEYS[1]}
     ben.withdraw(item, record)
-    assert ana.company.settled(queue) == set()
+    assert since.settled == set()
     for each in (ana, ben):
         each.close()
 
 
 def test_what_waits_although_somebody_spoke_is_not_settled(two):
     ana, ben = desk(two[0], "ana"), desk(two[1], "ben")
-    queue = ana.queue()
+    since = ana.company.since(ana.queue())
     ben.record(two[1].item(KEYS[1]), "rejected")
     ben.record(two[1].item(KEYS[2]), "flagged")
-    assert ana.company.settled(queue) == set()
+    assert since.settled == set()
     for each in (ana, ben):
         each.close()
 
@@ -165,10 +166,19 @@ def test_what_git_brings_is_looked_at(two):
 
 def test_a_queue_is_settled_only_in_what_it_holds(two):
     ana = ReviewDesk(two[0], task(two[0]), "ana", where=f"key = {KEYS[1]}")
-    queue = ana.queue()
+    since = ana.company.since(ana.queue())
     for key in KEYS[1:4]:
         decide(two[1], key, "b", who="ben")
-    assert ana.company.settled(queue) == {KEYS[1]}
+    assert since.settled == {KEYS[1]}
+    ana.close()
+
+
+def test_sessions_over_each_other_each_follow_their_own_queue(two):
+    ana = desk(two[0], "ana")
+    outer, inner = ana.company.since(ana.queue()), ana.company.since(Picked((Entry(KEYS[0], 0.0, ""),)))
+    decide(two[1], KEYS[3], "b", who="ben")
+    two[0].index.refresh()
+    assert (inner.settled, outer.settled) == (set(), {KEYS[3]})
     ana.close()
 
 

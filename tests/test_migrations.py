@@ -272,3 +272,29 @@ def test_the_commands_change_the_settings_wherever_a_label_is_named(parts):
     trainset("task", "add-attribute", "parts", "shade:hue", cwd=parts, code=2)
     trainset("task", "rename-label", "parts", "cog", "gear", cwd=parts, code=2)
     assert trainset("verify", cwd=parts)
+
+
+def test_saying_a_rename_again_settles_what_two_clones_called_differently(dataset, tmp_path):
+    """Also of objects that were given the losing name meanwhile."""
+    add(dataset, "n/1", "n/2")
+    decide(dataset, "n/1", "a")
+    commit(dataset)
+    git(tmp_path, "clone", "-q", dataset.root, "other")
+    with open_(tmp_path / "other") as other:
+        migrating.rename(other, task(other), "a", "pin")
+        decide(other, "n/2", "pin", who="ben")
+        commit(other)
+    migrating.rename(dataset, task(dataset), "a", "hex")
+    commit(dataset)
+    git(dataset.root, "fetch", "-q", tmp_path / "other", "main")
+    git(dataset.root, "merge", "-q", "--no-commit", "FETCH_HEAD", check=False)
+    git(dataset.root, "checkout", "--ours", "trainset.toml")
+    git(dataset.root, "add", "-A")
+    git(dataset.root, "commit", "-qm", "merged")
+    dataset.reload()
+    assert dataset.changes(task(dataset)).contradictions()
+    migrating.rename(dataset, task(dataset), "a", "hex")
+    assert dataset.changes(task(dataset)).contradictions() == ()
+    question = task(dataset)
+    for key in ("n/1", "n/2"):
+        assert [x.label for x in dataset.answer(question, dataset.row(key, question))] == ["hex"]

@@ -243,3 +243,17 @@ def test_a_git_that_only_goes_forward_still_merges_labels(clones):
     synced(ana)
     say(ben, KEYS[1], "b", "ben")
     assert synced(ben).stopped is None
+
+
+def test_clones_of_one_branch_meet_on_another(clones, tmp_path):
+    hub = f"file://{tmp_path / 'hub.git'}"
+    both = [tmp_path / "first", tmp_path / "second"]
+    for n, root in enumerate(both):
+        git(tmp_path, "clone", "-q", "--depth=1", hub, root)
+        git(root, "switch", "-qc", "week")
+        say(root, KEYS[n], "a", "ana")
+        assert synced(root).stopped is None
+    for root in both:
+        synced(root)
+        with open_(root) as opened:
+            assert [states(opened)[key] for key in KEYS[:2]] == ["reviewed", "reviewed"]

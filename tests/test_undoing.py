@@ -8,12 +8,12 @@ from trainset.core.reverting import standing_on
 from trainset.core.verify import Summary, verify
 
 from .command import correct, states, trainset
-from .kit import add, decide, git, label_files, open_, propose, record_ids, task
+from .kit import add, answer, decide, git, label_files, open_, propose, record_ids, recorder, task
 from .kit import states as stand
 
 
 def keys(dataset, **what):
-    return [row.item.key for row in standing_on(dataset, task(dataset), **what)]
+    return [row.item.key for row, _ in standing_on(dataset, task(dataset), **what)]
 
 
 def test_only_what_stands_is_reverted(dataset):
@@ -26,6 +26,17 @@ def test_only_what_stands_is_reverted(dataset):
     assert keys(dataset, reviewer="ana") == ["n/1", "n/3"]
     assert keys(dataset, run=run[-6:]) == ["n/1", "n/2"]  # ben, too, started from it
     assert keys(dataset, run=run, reviewer="ben") == ["n/2"]
+
+
+def test_answers_of_others_that_would_be_set_aside_too_are_counted(dataset):
+    add(dataset, "n/1", "n/2")
+    ana, ben = recorder(dataset), recorder(dataset, "ben")
+    row = dataset.row("n/1", task(dataset))
+    ana.decide(row, "corrected", answer("a"))
+    ben.decide(row, "corrected", answer("b"))
+    decide(dataset, "n/2", "a")
+    found = standing_on(dataset, task(dataset), reviewer="ana")
+    assert [(row.item.key, others) for row, others in found] == [("n/1", 1), ("n/2", 0)]
 
 
 def test_a_session_is_reverted_by_its_id(dataset):

@@ -13,6 +13,7 @@ from trainset.commands.common import dataset, json_option, plural, show, show_js
 from trainset.core.differing import Diff, ItemChange, ObjectChange, compared
 from trainset.core.files import visible
 from trainset.core.model import Annotation, Task
+from trainset.errors import UsageError
 
 _WORDS = ("added", "removed", "relabelled", "moved", "changed")
 _SIGNS = {"added": "+", "removed": "-"}
@@ -35,7 +36,11 @@ def diff(
     """
     different = False
     with dataset() as opened, compared(opened, before, after) as found:
-        tasks = [task_of(opened, task_name)] if task_name else found.tasks
+        wanted = task_of(opened, task_name).name if task_name else None
+        tasks = [task for task in found.tasks if wanted in (None, task.name)]
+        if not tasks:
+            raise UsageError(f"the two have no task {wanted!r} in common" if wanted else "the two have no task in common",
+                             hint="a task that is new since is told by `trainset status`")  # fmt: skip
         for task in tasks:
             counted = _Counts()
             asked = found.migrations(task)

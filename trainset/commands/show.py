@@ -140,7 +140,7 @@ def _echo(task: Task, told: dict[str, Any]) -> None:
         failed = f", {run['failed']:,} failed" if run["failed"] else ""
         echo(f"  run {run['run'][-6:]} of {run['model']}: {plural(run['items'], 'item')}{failed}")
     for text in told["contradictions"]:
-        say(f"{text}; `trainset task rename-label {task.name}` settles it")
+        say(f"{text}; `trainset task rename-label {task.name} OLD NEW` settles it")
     if not told["routed"] and told["runs"]:
         say(f"the reasons are not those of the present rules and runs: `trainset route --task {task.name}` finds them")
 

@@ -39,14 +39,16 @@ def revert(task_name: str | None, session: str | None, by: str | None, run: str 
     what = ", ".join(named)
     with dataset() as opened:
         task = task_of(opened, task_name)
-        rows = list(standing_on(opened, task, session=session, reviewer=by, run=run))
-        if not rows:
+        found = list(standing_on(opened, task, session=session, reviewer=by, run=run))
+        if not found:
             raise TrainsetError(f"no item of task {task.name!r} stands on a decision of {what}",
                                 hint="`trainset diff` and `trainset log ITEM` show sessions and reviewers")  # fmt: skip
-        confirm(f"Send {plural(len(rows), 'item')} that stand on {what} back to the queue?", yes)
+        if beside := sum(others > 0 for _, others in found):
+            say(f"{plural(beside, 'item')} of these also have an answer of somebody else, which is set aside with it")
+        confirm(f"Send {plural(len(found), 'item')} that stand on {what} back to the queue?", yes)
         recorder = Recorder.person(opened, task, who(opened, reviewer))
         why = reason or f"revert of {what}"
-        count = recorder.record_all(recorder.compose(row, "reopened", reason=why) for row in rows)
+        count = recorder.record_all(recorder.compose(row, "reopened", reason=why) for row, _ in found)
         opened.index.refresh()
         say(f"{plural(count, 'item')} back in the queue: {why}")
 

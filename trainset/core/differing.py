@@ -59,6 +59,9 @@ class Diff:
 
     def __init__(self, before: Dataset, after: Dataset, keys: Collection[str]) -> None:
         self.before, self.after, self.keys = before, after, sorted(keys)
+        self._asked = {
+            task.name: [m.words for m in after.changes(task).beyond(before.changes(task))] for task in self.tasks
+        }
 
     @property
     def tasks(self) -> list[Task]:
@@ -67,7 +70,7 @@ class Diff:
 
     def migrations(self, task: Task) -> list[str]:
         """How the task's question changed, in words."""
-        return [m.words for m in self.after.changes(task).beyond(self.before.changes(task))]
+        return self._asked[task.name]
 
     def changes(self, task: Task, where: str = "") -> Iterator[ItemChange]:
         """Items that differ for a task, by key; `where` says which, as they are afterwards."""
@@ -98,7 +101,7 @@ class Diff:
     def _answers(
         self, earlier: Task, task: Task, context: TaskContext, item: Item, a: Row | None, b: Row | None
     ) -> Any:
-        if a is not None and b is not None and a.answer == b.answer and a.live == b.live and not self.migrations(task):
+        if a is not None and b is not None and a.answer == b.answer and a.live == b.live and not self._asked[task.name]:
             return (), None
         said, says = _answer(self.before, earlier, a), _answer(self.after, task, b)
         since = self.after.changes(task).since(self.before.changes(earlier).heads)

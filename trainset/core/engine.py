@@ -39,10 +39,10 @@ SYNC_EVERY = 1.0
 PORTION = 16
 """Items that a worker takes at once: few enough to be fair, enough that handing them over costs nothing."""
 HELD = 8
-_HELD_BYTES = 32 << 20
+_HELD_BYTES = 16 << 20
 """Items that a worker prepares before it infers them, where a batch has not as many, and the memory they may take."""
 
-PART = 8 << 20
+PART = 2 << 20
 """Bytes from which predictions go on in another file: the index takes a file as a whole into memory."""
 GIVE_UP_AFTER = 20
 _PENDING = (

@@ -75,6 +75,7 @@ class GridSession:
         self._shown_at: float | None = None
         self._seconds, self._touched = 0.0, clock()
         self._company = desk.company if isinstance(desk, Sharing) else None
+        self._since = self._company.since() if self._company is not None else None
         if self.group is not None:
             self._go_to(self.group, self._next_open(self.group, 0) or 0)
 
@@ -247,8 +248,9 @@ class GridSession:
     def _next_open(self, group: Group, start: int) -> int | None:
         """The first place from `start` on whose tile is neither decided nor passed, and which nobody else looks at or has
         decided meanwhile."""
-        sheet, company = self._sheet(group, self.order), self._company
-        theirs = set(company.open_elsewhere()).union(company.settled()) if company is not None else set()
+        sheet, theirs = self._sheet(group, self.order), set[str]()
+        if self._company is not None and self._since is not None:
+            theirs = {*self._company.open_elsewhere(), *self._since.settled}
         while len(tiles := sheet.upto(start + self.size)) > start:
             for at in range(start, len(tiles)):
                 name = tiles[at].name

@@ -274,9 +274,14 @@ class Repository:
         known = [(p.stat().st_mtime_ns, p.stat().st_size) for p in sorted(logs.rglob("*")) if p.is_file()]
         return (*self.fingerprint(), *known)
 
-    def fetch(self, remote: str) -> None:
-        """Ask a remote for what it has; TrainsetError where it cannot be reached."""
+    def fetch(self, remote: str, branch: str) -> None:
+        """Ask a remote for what it has, a branch among it also in a clone that follows others alone; TrainsetError where it
+        cannot be reached."""
         self._git("fetch", "-q", remote)
+        wanted = f"refs/heads/{branch}"
+        all_followed = self._ok("config", "--get-all", f"remote.{remote}.fetch", r"refs/heads/\*")
+        if not all_followed and self._git("ls-remote", "--heads", remote, wanted):
+            self._git("fetch", "-q", remote, f"+{wanted}:refs/remotes/{remote}/{branch}")
 
     def tip(self, remote: str, branch: str) -> str | None:
         """The commit that a branch of a remote was at when it was last asked, None where it has no such branch."""

@@ -28,7 +28,8 @@ class Names:
                 self._keys.setdefault(short, []).append(key)
 
     def find(self, name: str, same: Callable[[str], bool] = lambda _: False) -> str | None:
-        """The key that this is, else the only one that ends in it, else the only one whose file name, stem or row it is.
+        """The key that this is, else the only one that is this below its source, else the only one that ends in it, else the
+        only one whose file name, stem or row it is.
 
         A name with folders that no key has is not cut down to its file name (`dog/1.jpg` is not `cat/1.jpg`), unless
         that medium is the `same`.
@@ -42,8 +43,9 @@ class Names:
         if wanted in keys:
             return wanted
         ending = [k for k in keys if k.endswith("/" + wanted)]
-        if len(ending) == 1:
-            return ending[0]
+        whole_path = [k for k in ending if k.partition("/")[2] == wanted]
+        if len(only := whole_path or ending) == 1:
+            return only[0]
         if ending or len(keys) != 1:
             return None
         return keys[0] if whole or base == wanted or same(keys[0]) else None

@@ -28,22 +28,27 @@ class Change:
 
 
 def rename(dataset: Dataset, task: Task, old: str, new: str, note: str | None = None) -> Change:
-    """Give a label another id; its index stays."""
+    """Give a label another id; its index stays. Where clones gave it different ones, this says which it is."""
     _check_present(dataset, task, [old])
-    if any(label.id == new for label in task.labels):
+    rivals = dataset.changes(task).rivals(old)
+    if any(label.id == new for label in task.labels) and not rivals:
         raise UsageError(f"task {task.name!r} has the label {new!r} already", hint=f"`trainset task merge-labels {task.name} {old} --into {new}`")  # fmt: skip
     check_label(new)
 
     def edit(document: Any) -> None:
         labels = table(document, "tasks", task.name, "labels")
-        entries = [(new if key == old else key, labels.pop(key)) for key in list(labels)]
-        for key, entry in entries:
-            labels[key] = entry
-        if new not in labels:  # another clone renamed it too, and `trainset.toml` has neither
+        if new in labels:
+            _retire(document, task, [old])
+        elif old in labels:
+            for key, entry in [(new if key == old else key, labels.pop(key)) for key in list(labels)]:
+                labels[key] = entry
+        else:  # another clone renamed it too, and `trainset.toml` has neither
             layout.number_labels(labels, [(None, new)])
-        _instead(document, task, {old: (new,)})
+        _instead(document, task, dict.fromkeys(renamed, (new,)))
 
-    return _apply(dataset, task, Migration(labels=(old,), into=(new,), note=note), edit)
+    gone = rivals - {new} - {label.id for label in task.labels}
+    renamed = (old, *sorted(gone))  # what was called otherwise meanwhile, in another clone, is called so too
+    return _apply(dataset, task, Migration(labels=renamed, into=(new,), note=note), edit)
 
 
 def merge(dataset: Dataset, task: Task, labels: Sequence[str], into: str, note: str | None = None) -> Change:
@@ -125,9 +130,9 @@ def add_attribute(
 def _check_present(dataset: Dataset, task: Task, labels: Sequence[str]) -> None:
     """UsageError for what is no label, and is not in contradiction either: that is settled by saying again what becomes of
     it."""
-    disputed = " ".join(dataset.changes(task).contradictions())
+    known = {label.id for label in task.labels}
     for name in labels:
-        if not any(label.id == name for label in task.labels) and f"label {name!r} " not in disputed:
+        if name not in known and not dataset.changes(task).rivals(name):
             _check_active(task, [name])
 
 

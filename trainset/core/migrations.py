@@ -78,6 +78,12 @@ class Migrations:
         whole = self.since(())
         return whole.contradictions() if whole else ()
 
+    def rivals(self, label: str) -> set[str]:
+        """What migrations that contradict each other made of a label; nothing where they do not."""
+        whole = self.since(())
+        torn = whole is not None and (whole.fate(label) or "").startswith(_CONTRADICTION)
+        return {x for m in self.records.values() if label in m.labels for x in m.into} if torn else set()
+
     def former(self) -> dict[str, str]:
         """What labels are called today that were once called otherwise."""
         whole = self.since(())

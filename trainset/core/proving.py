@@ -80,6 +80,9 @@ def prove(dataset: Dataset, proof: Proof, tick: Callable[[int, int], None] = lam
     yield from _records_here(dataset, proof, manifest)
     with Dataset(dataset.root, dataset.kit, proof.tag.commit) as frozen:
         since = dataset.forgotten.name != read_forgotten(frozen.tree).name
+        if since:
+            text = "items were forgotten since: its counts and its list of media are compared, but not proved any more"
+            yield Finding(proof.tag.name, 0, text, note=True)
         for finding in (*_facts(manifest, facts(frozen), frozen), *_list(manifest, frozen)):
             why = "; items were forgotten since, and are not read any more"
             yield replace(finding, message=finding.message + why, note=True) if since else finding

@@ -18,9 +18,9 @@ _AT_A_TIME = 500
 
 def standing_on(
     dataset: Dataset, task: Task, *, session: str | None = None, reviewer: str | None = None, run: str | None = None
-) -> Iterator[Row]:
+) -> Iterator[tuple[Row, int]]:
     """The items with a decision that nobody superseded and that one session (by its id, or the end of it), one reviewer, or
-    a proposal of one run (by its id, or the end of it) brought about."""
+    a proposal of one run (by its id, or the end of it) brought about; and how many others stand beside it."""
 
     def meant(decision: Decision, header: Header) -> bool:
         runs = (decision.origin.run if decision.origin else None, header.rule.run if header.rule else None)
@@ -32,8 +32,9 @@ def standing_on(
 
     for numbers in chunks(_candidates(dataset, task, session, reviewer, run), _AT_A_TIME):
         for row in dataset.rows(task, numbers=numbers):
-            if any(meant(*pair) for pair in standing({rid: dataset.decision(rid) for rid in row.live}).values()):
-                yield row
+            stand = standing({rid: dataset.decision(rid) for rid in row.live}).values()
+            if count := sum(meant(*pair) for pair in stand):
+                yield row, len(stand) - count
 
 
 def _candidates(dataset: Dataset, task: Task, session: str | None, reviewer: str | None, run: str | None) -> list[int]:

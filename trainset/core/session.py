@@ -57,6 +57,7 @@ class Session:
         self._queue = desk.queue() if queue is None else queue
         self._walk = Walk(self._queue)
         self._company = desk.company if isinstance(desk, Sharing) else None
+        self._since = self._company.since(self._queue) if self._company is not None else None
         self._seen = 0, 0
         self._sittings: OrderedDict[str, Sitting] = OrderedDict()
         self._history: list[Decided] = []
@@ -188,7 +189,7 @@ class Session:
 
     def _done(self) -> set[str]:
         """The items of the queue that need no look: decided here, or by others meanwhile."""
-        settled = self._company.settled(self._queue) if self._company is not None else ()
+        settled = self._since.settled if self._since is not None else ()
         return {d.item.key for d in self._history}.union(settled)
 
     def _arrive(self, taken: set[str]) -> bool:
@@ -325,11 +326,11 @@ class Session:
 
     def look_around(self) -> bool:
         """Take in what others did meanwhile; whether that changes what there is to tell."""
-        if self._company is None:
+        if self._company is None or self._since is None:
             return False
         before = self._seen
         self._company.look()
-        self._seen = len(self._company.settled(self._queue)), self._company.unpushed
+        self._seen = len(self._since.settled), self._company.unpushed
         return self._seen != before
 
     # -- editing --------------------------------------------------------------------------------------------

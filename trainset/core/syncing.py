@@ -41,7 +41,7 @@ class Synced:
         if self.committed is not None:
             out.append(f"committed {self.committed.id[:10]} {self.committed.message.splitlines()[0]}")
         said = [f"{n:,} by {who}" for who, n in self.came.people.most_common()]
-        others = [part for part in self.came.parts if "decision(s)" not in part and "item record" not in part]
+        others = self.came.besides
         news = [f"{self.came.people.total():,} decision(s) ({', '.join(said)})"] if said else []
         news += [*others, *([f"{self.items:,} new item(s)"] if self.items > 0 else [])]
         if news:
@@ -101,7 +101,7 @@ def _exchange(dataset: Dataset, remote: str, branch: str, done: Synced, tell: Ca
         for tries in range(TRIES):
             time.sleep(random.uniform(0, 0.1 * tries))  # two who push at once do not go on in step
             tell(f"fetching from {remote}")
-            _reached(remote, lambda: repository.fetch(remote))
+            _reached(remote, lambda: repository.fetch(remote, branch))
             tip = repository.tip(remote, branch)
             if tip is not None:
                 _merge(dataset, tip, f"{remote}/{branch}")

@@ -58,20 +58,20 @@ class Tally:
     @property
     def parts(self) -> list[str]:
         """The counts in words, those of people first."""
-        parts, people = [], self.people
-        if people:
-            parts.append(f"{people.total()} decision(s) by {', '.join(sorted(people))}")
-        if by_rules := self.decided.total() - people.total():
-            parts.append(f"{by_rules} by rules")
-        if self.runs:
-            parts.append(f"{self.runs} item(s) pre-labelled")
-        if self.migrations:
-            parts.append(f"{self.migrations} change(s) of labels or attributes")
-        if self.forgotten:
-            parts.append(f"{self.forgotten} item(s) forgotten")
-        if self.items:
-            parts.append(f"{self.items} item record(s)")
-        return parts
+        people = self.people
+        first = [f"{people.total()} decision(s) by {', '.join(sorted(people))}"] if people else []
+        return [*first, *self.besides, *([f"{self.items} item record(s)"] if self.items else [])]
+
+    @property
+    def besides(self) -> list[str]:
+        """The counts in words, but for people's decisions and records of items."""
+        counts = {
+            "by rules": self.decided.total() - self.people.total(),
+            "item(s) pre-labelled": self.runs,
+            "change(s) of labels or attributes": self.migrations,
+            "item(s) forgotten": self.forgotten,
+        }
+        return [f"{count} {what}" for what, count in counts.items() if count]
 
 
 class _Glance(Struct):

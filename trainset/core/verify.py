@@ -360,7 +360,9 @@ def _items(dataset: Dataset) -> Iterator[Finding]:
 def _contradictions(dataset: Dataset) -> Iterator[Finding]:
     for task, migrations in dataset.migrations.items():
         for text in migrations.contradictions():
-            yield Finding(f"labels/migrations/{task}", 0, f"{text}; `trainset task rename-label {task}` settles it")
+            yield Finding(
+                f"labels/migrations/{task}", 0, f"{text}; `trainset task rename-label {task} OLD NEW` settles it"
+            )
 
 
 def _orphans(dataset: Dataset) -> Iterator[Finding]:

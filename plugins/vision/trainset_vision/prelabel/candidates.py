@@ -49,6 +49,11 @@ class Candidates:
         """So many of the first rows at most."""
         return self if len(self) <= count else self.take(np.arange(count))
 
+    def best(self, chosen: NDArray[np.bool_], most: int) -> Candidates:
+        """The rows that are chosen, by falling score, so many at most."""
+        rows = np.flatnonzero(chosen)
+        return self.take(rows[np.argsort(-self.scores[rows], kind="stable")][:most])
+
     def best_first(self) -> Candidates:
         """The same rows by falling score."""
         return self.take(np.argsort(-self.scores, kind="stable"))

@@ -156,7 +156,6 @@ class Detector(ImageModel):
         candidates = self.candidates(arrays)
         self._check(candidates)
         kept, weak = self._parted(candidates)
-        kept, weak = kept.first(CANDIDATES), weak.first(_WEAK_CANDIDATES)
         if not kept.suppressed:
             kept = kept.take(self.shapes.survivors(kept, self.settings.iou, self.settings.agnostic))
         kept = _inside(kept, placement).first(self.settings.max_detections)
@@ -165,11 +164,11 @@ class Detector(ImageModel):
         return self.shapes.placed(kept, arrays, placement)
 
     def _parted(self, found: Candidates) -> tuple[Candidates, Candidates]:
-        """What is proposed, and what is weaker, each best first."""
-        found = found.best_first()
+        """What is proposed, and what is weaker, the best of each first."""
         sure = found.scores >= self._least(found.classes)
         below = self.settings.keep_below
-        return found.take(sure), found.take(~sure & (found.scores >= below) if below else np.zeros(len(found), bool))
+        weak = ~sure & (found.scores >= below) if below else np.zeros(len(found), bool)
+        return found.best(sure, CANDIDATES), found.best(weak, _WEAK_CANDIDATES)
 
     def _unlike(self, weak: Candidates, proposed: Candidates) -> Candidates:
         """Those of the weaker that overlap nothing proposed, and no better one of them, whatever its class."""
