@@ -157,8 +157,13 @@ class _Reader:
             return
         beside, images = path.parent, self._root / "images"
         bases = [images, self._root] if path.is_relative_to(images) else [self._root]
-        belows = [PurePosixPath(beside.relative_to(base).as_posix()) for base in bases]
-        names = [name for below in belows for name in _names(file.image_path or "", below, path.stem)]
+        called = [_names(file.image_path or "", PurePosixPath(beside.relative_to(base)), path.stem) for base in bases]
+        if len(bases) > 1 and any((self._root / name).is_file() for name in called[0]):
+            bases, called = (
+                bases[1:],
+                called[1:],
+            )  # a picture beside `images` has that name: the folder is a part of this one's
+        names = [name for some in called for name in some]
         picture = self._pictures.find(names, [*bases, beside, beside / "images", beside.parent])
         said = _size(file)
         if not picture.agrees(said, self.found.tally):
